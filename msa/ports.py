@@ -1,0 +1,39 @@
+"""What the submission agent needs of the outside."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from msa.envelope import Envelope, Submission
+from msa.lint.finding import Finding
+from msa.reply import Reply
+
+
+class SubmissionStore(Protocol):
+    """Keeps what was submitted."""
+
+    async def accept(
+        self, submission: Submission, findings: Sequence[Finding] | None = None
+    ) -> str:
+        """Store it durably, and return the id it is stored under.
+
+        The client hears 250 only after this returns. The id is the submission's own, or for a
+        repeated submission key that of the first, and then nothing is stored. `findings` is None
+        when lint has still to run. Raises `StoreFull` when it can't take more for now, and
+        anything else for a failure: the client then hears 451.
+        """
+
+    async def refuse(
+        self, submission: Submission, reply: Reply, findings: Sequence[Finding]
+    ) -> None:
+        """Record a message that was turned away after DATA, with the reply the client hears."""
+
+
+class StoreFull(Exception):
+    """The store can't take more for now; the client hears 452 and may try again."""
+
+
+class Linter(Protocol):
+    """Judges a message while its client waits (lint mode `reject`)."""
+
+    async def lint(self, content: bytes, envelope: Envelope) -> tuple[Finding, ...]:
+        """Return the findings in the order of the rules; never raises for any octets."""

@@ -1,0 +1,1 @@
+"""Everything that is written down, in MySQL or SQLite; the only door to SQLAlchemy."""
