@@ -1,0 +1,320 @@
+"""Every setting: its name, its default and a sentence; environment over file over default.
+
+Only `app.py` and `cli.py` see a `Settings`; everything else takes plain arguments.
+"""
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+from pydantic_settings import SettingsError as UnreadableVariable
+
+ENV_PREFIX = "SANDBOX_MTA_"
+DEFAULT_FILE = "sandbox-mta.toml"
+_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20}
+STAGES = ("msa", "mta", "bridge", "web")
+
+
+class SettingsError(Exception):
+    """The configuration can't be used; the text is one line that says where and why."""
+
+
+def _octets(value: Any) -> Any:
+    """Read `50MB`, `512KiB` or a plain number of octets."""
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", value)
+    if match is None or match[2].upper() not in _UNITS:
+        raise ValueError(f"{value!r} is no size; write 50MB, 512KiB or a number of octets")
+    return int(float(match[1]) * _UNITS[match[2].upper()])
+
+
+def _names(value: Any) -> Any:
+    """Read a comma-separated list; a TOML array is one already."""
+    if isinstance(value, str):
+        return tuple(name.strip() for name in value.split(",") if name.strip())
+    return value
+
+
+def _address(value: str) -> str:
+    """Check HOST:PORT, with the host optional and an IPv6 host in brackets."""
+    match = re.fullmatch(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]*):(\d{1,5})", value)
+    if match is None or int(match[1]) > 65535:
+        raise ValueError(f"{value!r} is no address; write HOST:PORT, for example 127.0.0.1:1025")
+    return value
+
+
+def _database(value: str) -> str:
+    scheme = urlsplit(value).scheme
+    if scheme not in ("sqlite", "mysql"):
+        raise ValueError("write sqlite:///file.db or mysql://user:password@host:3306/database")
+    return value
+
+
+def _kafka(value: str) -> str:
+    if value in ("off", "embedded") or re.fullmatch(r"embedded:\d{1,5}", value):
+        return value
+    for server in value.split(","):
+        _address(server.strip())
+    return value
+
+
+def _clock(value: str) -> str:
+    if value in ("real", "manual") or re.fullmatch(r"\d+(\.\d+)?x", value):
+        return value
+    raise ValueError(f"{value!r} is no clock; write real, manual or a rate such as 60x")
+
+
+def _stages(value: tuple[str, ...]) -> tuple[str, ...]:
+    unknown = [name for name in value if name not in STAGES]
+    if unknown or not value:
+        raise ValueError(f"no stage {', '.join(unknown) or 'given'}; there are {', '.join(STAGES)}")
+    return value
+
+
+Address = Annotated[str, AfterValidator(_address)]
+Octets = Annotated[int, BeforeValidator(_octets), Field(gt=0)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
+
+
+class TopicDefaults(BaseModel):
+    """What a topic's events get when they name no template or recipient themselves."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    default_template: str | None = None
+    default_to: str | None = None
+
+
+class Settings(BaseSettings):
+    """The settings in force."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_ignore_empty=True, extra="forbid", frozen=True
+    )
+
+    smtp: Address = Field("127.0.0.1:1025", description="where the MSA listens")
+    http: Address = Field("127.0.0.1:8025", description="where the web inbox and the API listen")
+    database: Annotated[str, AfterValidator(_database)] = Field(
+        "sqlite:///sandbox.db",
+        description="`sqlite:///FILE` (relative to the data folder) or "
+        "`mysql://USER:PASSWORD@HOST:3306/DATABASE`, with `?ssl_ca=FILE` for TLS",
+    )
+    kafka: Annotated[str, AfterValidator(_kafka)] = Field(
+        "embedded",
+        description="`embedded` (a development broker on 127.0.0.1:9092), `embedded:PORT`, "
+        "`HOST:PORT[,...]` of a real cluster, or `off`",
+    )
+    topics: Names = Field(
+        ("email-events",), description="topics to consume, comma separated; a `^pattern` matches"
+    )
+    group: str = Field("sandbox-mta", description="Kafka consumer group")
+    kafka_options: dict[str, str] = Field(
+        default_factory=dict,
+        description="security of a real cluster: `security_protocol`, `sasl_mechanism`, "
+        "`sasl_plain_username`, `sasl_plain_password`, `ssl_cafile` (JSON in the environment)",
+    )
+    topic: dict[str, TopicDefaults] = Field(
+        default_factory=dict,
+        description="per topic `default_template` and `default_to` (a table in the file, "
+        "JSON in the environment)",
+    )
+    data: Path = Field(Path("sandbox-data"), description="data folder: database, broker log")
+    templates: Path | None = Field(
+        None,
+        description="templates folder; default: `./templates` when a subfolder of it holds a "
+        "`meta.toml`, else the packaged templates",
+    )
+    lint: Literal["accept", "reject"] = Field(
+        "accept",
+        description="`accept` reports findings and refuses nothing; `reject` refuses errors "
+        "in the SMTP session",
+    )
+    clock: Annotated[str, AfterValidator(_clock)] = Field(
+        "real", description="clock of retries: `real`, a rate such as `60x`, or `manual`"
+    )
+    schedule: Literal["postfix"] = Field("postfix", description="retry schedule")
+    auth: Literal["any", "required", "off"] = Field(
+        "any",
+        description="`any` offers AUTH on loopback and accepts anybody, `required` demands it, "
+        "`off` does not offer it",
+    )
+    tls_cert: Path | None = Field(None, description="certificate (PEM) for STARTTLS")
+    tls_key: Path | None = Field(None, description="key (PEM) of the certificate")
+    hostname: str = Field("sandbox.test", description="name in the greeting and in reports")
+    max_size: Octets = Field(50_000_000, description="largest message, for example `50MB`")
+    max_recipients: int = Field(1000, ge=1, le=1000, description="recipients of one message")
+    connections_per_host: int = Field(1000, ge=1, description="SMTP connections of one client")
+    idle_timeout: float = Field(300.0, gt=0, description="seconds an SMTP session may be silent")
+    submit: Address | None = Field(
+        None,
+        description="where the bridge submits; default: the sandbox's own MSA. With another "
+        "host mail leaves the machine",
+    )
+    submission_keys: bool = Field(
+        True, description="`off` turns XSUBMISSIONKEY off: a crash may then mail an event twice"
+    )
+    instance: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9._-]{1,40}$",
+        description="name of this process in leases and the consumer group; default: a random "
+        "name kept in the data folder",
+    )
+    stages: Annotated[Names, AfterValidator(_stages)] = Field(
+        STAGES, description="stages this process runs: `msa,mta,bridge,web`"
+    )
+
+    @model_validator(mode="after")
+    def _check_pairs(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key belong together")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        # `load` reads the sources one by one, since it tells where each value came from.
+        return (init_settings,)
+
+    @property
+    def database_url(self) -> str:
+        """The database's URL, a relative SQLite file resolved against the data folder."""
+        prefix = "sqlite:///"
+        if not self.database.startswith(prefix):
+            return self.database
+        return prefix + str((self.data / self.database.removeprefix(prefix)).absolute())
+
+
+def fields() -> Mapping[str, FieldInfo]:
+    """Return every setting by name, in the order of the documentation."""
+    return Settings.model_fields
+
+
+def default_text(field: FieldInfo) -> str:
+    """Return a setting's default as people write it."""
+    value = field.get_default(call_default_factory=True, validated_data={})
+    if value is None or value == {}:
+        return ""
+    if isinstance(value, tuple):
+        return ",".join(value)
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def load(arguments: Mapping[str, Any] | None = None) -> tuple[Settings, dict[str, str]]:
+    """Read the settings: arguments over environment over file over defaults.
+
+    Returns them with the origin of every one that is not at its default: `--smtp`,
+    `SANDBOX_MTA_SMTP` or `sandbox-mta.toml:3`. Raises `SettingsError`.
+    """
+    given = {name: value for name, value in (arguments or {}).items() if value is not None}
+    path, text = _find_file(given.pop("config", None))
+    values, origins = _read_file(path, text) if path else ({}, {})
+    for name, value in _read_environment().items():
+        values[name], origins[name] = value, ENV_PREFIX + name.upper()
+    for name, value in given.items():
+        values[name], origins[name] = value, "--" + name.replace("_", "-")
+    try:
+        return Settings(**values), origins
+    except ValidationError as error:
+        raise SettingsError(_explain(error, origins)) from None
+
+
+def _find_file(argument: str | None) -> tuple[Path | None, str]:
+    chosen = argument or os.environ.get(ENV_PREFIX + "CONFIG")
+    path = Path(chosen or DEFAULT_FILE)
+    if not chosen and not path.exists():
+        return None, ""
+    try:
+        return path, path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
+        raise SettingsError(f"{path}: can't read the configuration file: {reason}") from None
+
+
+def _read_file(path: Path, text: str) -> tuple[dict[str, Any], dict[str, str]]:
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        message, _, place = str(error).partition(" (at ")
+        line = re.match(r"line (\d+)", place)
+        where = f"{path}:{line[1] if line else text.count(chr(10)) + 1}"
+        raise SettingsError(f"{where}: {message}") from None
+    origins = {name: f"{path}:{_line_of(name, text)}" for name in values}
+    for name in values:
+        if name not in Settings.model_fields:
+            raise SettingsError(f"{origins[name]}: unknown setting {name!r}{_suggest(name)}")
+    return values, origins
+
+
+def _line_of(name: str, text: str) -> int:
+    pattern = re.compile(rf"\s*\[?\s*[\"']?{re.escape(name)}\b")
+    for number, line in enumerate(text.splitlines(), start=1):
+        if pattern.match(line):
+            return number
+    return 1
+
+
+def _read_environment() -> dict[str, Any]:
+    try:
+        return EnvSettingsSource(Settings)()
+    except UnreadableVariable as error:
+        name = re.search(r'field "(\w+)"', str(error))
+        raise SettingsError(
+            f"{ENV_PREFIX}{name[1].upper() if name else '*'}: is not JSON"
+        ) from None
+
+
+def unknown_variables() -> list[str]:
+    """Name the variables with our prefix that mean nothing, each with a suggestion."""
+    known = {ENV_PREFIX + name.upper() for name in Settings.model_fields}
+    known |= {ENV_PREFIX + "CONFIG", ENV_PREFIX + "FAULT"}
+    return [
+        name + _suggest(name.removeprefix(ENV_PREFIX).lower())
+        for name in sorted(os.environ)
+        if name.startswith(ENV_PREFIX) and name not in known
+    ]
+
+
+def _suggest(name: str) -> str:
+    close = difflib.get_close_matches(name, Settings.model_fields, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _explain(error: ValidationError, origins: Mapping[str, str]) -> str:
+    """Say the first problem in one line, with its place; never the value of a secret."""
+    problem = error.errors(include_url=False, include_input=False)[0]
+    name = str(problem["loc"][0]) if problem["loc"] else ""
+    rest = ".".join(str(part) for part in problem["loc"][1:])
+    message = problem["msg"].removeprefix("Value error, ")
+    where = origins.get(name, "configuration")
+    return f"{where}: {'.'.join(filter(None, (name, rest)))}: {message}".replace(": : ", ": ")
