@@ -48,5 +48,5 @@ def test_a_held_folder_is_refused_with_the_holder_and_the_way_out(tmp_path: Path
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(DataFolderError, match="can't use the data folder .*--data"):
+    with pytest.raises(DataFolderError, match=r"can't use the data folder .*--data"):
         DataFolder.hold(tmp_path / "file" / "data")
