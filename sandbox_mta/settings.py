@@ -4,6 +4,7 @@ Only `app.py` and `cli.py` see a `Settings`; everything else takes plain argumen
 """
 
 import difflib
+import json
 import os
 import re
 import tomllib
@@ -29,7 +30,6 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
-from pydantic_settings import SettingsError as UnreadableVariable
 
 ENV_PREFIX = "SANDBOX_MTA_"
 DEFAULT_FILE = "sandbox-mta.toml"
@@ -94,6 +94,16 @@ def _stages(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+def _json(value: Any) -> Any:
+    """Read a table written as JSON; a TOML table is one already."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise ValueError("is not JSON") from None
+
+
 Address = Annotated[str, AfterValidator(_address)]
 Octets = Annotated[int, BeforeValidator(_octets), Field(gt=0)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
@@ -131,15 +141,15 @@ class Settings(BaseSettings):
         ("email-events",), description="topics to consume, comma separated; a `^pattern` matches"
     )
     group: str = Field("sandbox-mta", description="Kafka consumer group")
-    kafka_options: dict[str, str] = Field(
+    kafka_options: Annotated[dict[str, str], NoDecode, BeforeValidator(_json)] = Field(
         default_factory=dict,
         description="security of a real cluster: `security_protocol`, `sasl_mechanism`, "
-        "`sasl_plain_username`, `sasl_plain_password`, `ssl_cafile` (JSON in the environment)",
+        "`sasl_plain_username`, `sasl_plain_password`, `ssl_cafile` (a table in the file, JSON elsewhere)",
     )
-    topic: dict[str, TopicDefaults] = Field(
+    topic: Annotated[dict[str, TopicDefaults], NoDecode, BeforeValidator(_json)] = Field(
         default_factory=dict,
         description="per topic `default_template` and `default_to` (a table in the file, "
-        "JSON in the environment)",
+        "JSON elsewhere)",
     )
     data: Path = Field(Path("sandbox-data"), description="data folder: database, broker log")
     templates: Path | None = Field(
@@ -239,7 +249,7 @@ def load(arguments: Mapping[str, Any] | None = None) -> tuple[Settings, dict[str
     given = {name: value for name, value in (arguments or {}).items() if value is not None}
     path, text = _find_file(given.pop("config", None))
     values, origins = _read_file(path, text) if path else ({}, {})
-    for name, value in _read_environment().items():
+    for name, value in EnvSettingsSource(Settings)().items():
         values[name], origins[name] = value, ENV_PREFIX + name.upper()
     for name, value in given.items():
         values[name], origins[name] = value, "--" + name.replace("_", "-")
@@ -284,16 +294,6 @@ def _line_of(name: str, text: str) -> int:
     return 1
 
 
-def _read_environment() -> dict[str, Any]:
-    try:
-        return EnvSettingsSource(Settings)()
-    except UnreadableVariable as error:
-        name = re.search(r'field "(\w+)"', str(error))
-        raise SettingsError(
-            f"{ENV_PREFIX}{name[1].upper() if name else '*'}: is not JSON"
-        ) from None
-
-
 def unknown_variables() -> list[str]:
     """Name the variables with our prefix that mean nothing, each with a suggestion."""
     known = {ENV_PREFIX + name.upper() for name in Settings.model_fields}
@@ -318,3 +318,16 @@ def _explain(error: ValidationError, origins: Mapping[str, str]) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     where = origins.get(name, "configuration")
     return f"{where}: {'.'.join(filter(None, (name, rest)))}: {message}".replace(": : ", ": ")
+
+
+def without_secrets(name: str, value: Any) -> Any:
+    """Return a setting's value as it may be shown: passwords are left out."""
+    if name == "database":
+        return re.sub(r"(?<=://)([^/@:]*):[^@]*@", r"\1:***@", value)
+    if name == "kafka_options":
+        return {key: "***" if "password" in key else text for key, text in value.items()}
+    if isinstance(value, tuple):
+        return ",".join(value)
+    if name == "topic":
+        return {key: defaults.model_dump(exclude_none=True) for key, defaults in value.items()}
+    return value

@@ -68,7 +68,7 @@ def test_a_broken_file_is_one_line_with_its_place(text: str, message: str) -> No
         ("STAGES", "msa,mat", "no stage mat; there are msa, mta, bridge, web"),
         ("DATABASE", "postgres://u:secret@h/d", "write sqlite:///file.db or mysql://"),
         ("CLOCK", "fast", "'fast' is no clock; write real, manual or a rate such as 60x"),
-        ("TOPIC", "{", "SANDBOX_MTA_TOPIC: is not JSON"),
+        ("TOPIC", "{", "SANDBOX_MTA_TOPIC: topic: is not JSON"),
         ("TLS_CERT", "cert.pem", "tls_cert and tls_key belong together"),
     ],
 )

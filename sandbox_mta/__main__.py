@@ -1,0 +1,5 @@
+"""Runs the command line for `python -m sandbox_mta`."""
+
+from sandbox_mta.cli import main
+
+main()
