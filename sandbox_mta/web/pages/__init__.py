@@ -1,0 +1,1 @@
+"""The inbox for people: server-rendered pages that work without script."""
