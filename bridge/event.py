@@ -1,4 +1,4 @@
-"""What a Kafka record is and says: `Record`, `Event`, `Unusable`."""
+"""What a Kafka record is and says: `Record`, `Event`, `Tombstone`, `Unusable`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -42,6 +42,13 @@ class Event:
     time: str = ""
     extensions: Mapping[str, str] = field(default_factory=dict)
     envelope: str = "json"  # "cloudevents-structured", "cloudevents-binary", "json", "original"
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """A record without a value: it deletes its key, and makes no mail."""
+
+    ref: EventRef
 
 
 class Reason(StrEnum):

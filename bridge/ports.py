@@ -52,6 +52,10 @@ class Verdict:
     enhanced: str  # "2.0.0"; "" when the server gave none
     text: str
     submission_id: str = ""  # from "queued as <id>"; "" when another server answers otherwise
+    stage: str = "data"  # where it was said: "connect", "ehlo", "auth", "mail", "rcpt" or "data"
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (str(self.code or ""), self.enhanced, self.text)))
 
     @property
     def is_accepted(self) -> bool:
