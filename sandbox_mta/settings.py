@@ -127,6 +127,11 @@ class Settings(BaseSettings):
 
     smtp: Address = Field("127.0.0.1:1025", description="where the MSA listens")
     http: Address = Field("127.0.0.1:8025", description="where the web inbox and the API listen")
+    http_hosts: Names = Field(
+        (),
+        description="host names the web answers to besides loopback's; when `http` is no "
+        "loopback address it answers to any name",
+    )
     database: Annotated[str, AfterValidator(_database)] = Field(
         "sqlite:///sandbox.db",
         description="`sqlite:///FILE` (relative to the data folder) or "
@@ -191,6 +196,9 @@ class Settings(BaseSettings):
         pattern=r"^[A-Za-z0-9._-]{1,40}$",
         description="name of this process in leases and the consumer group; default: a random "
         "name kept in the data folder",
+    )
+    log: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="least severe log record to show; `info` has a line a message"
     )
     stages: Annotated[Names, AfterValidator(_stages)] = Field(
         STAGES, description="stages this process runs: `msa,mta,bridge,web`"

@@ -64,11 +64,14 @@ class Sandbox:
                 self.process.kill()
                 self.process.wait()
 
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "sandbox_mta", "serve"]
+
     def start(self, *, until_ready: bool = True) -> None:
         """Start it, and wait for `/readyz`."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "sandbox_mta", "serve"],
+                self.command(),
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
