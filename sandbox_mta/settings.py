@@ -149,7 +149,8 @@ class Settings(BaseSettings):
     kafka_options: Annotated[dict[str, str], NoDecode, BeforeValidator(_json)] = Field(
         default_factory=dict,
         description="security of a real cluster: `security_protocol`, `sasl_mechanism`, "
-        "`sasl_plain_username`, `sasl_plain_password`, `ssl_cafile` (a table in the file, JSON elsewhere)",
+        "`sasl_plain_username`, `sasl_plain_password`, `ssl_cafile` (a table in the file, "
+        "JSON elsewhere)",
     )
     topic: Annotated[dict[str, TopicDefaults], NoDecode, BeforeValidator(_json)] = Field(
         default_factory=dict,
