@@ -6,7 +6,7 @@
 #   --volumes   also forget all mail, events and settings
 
 set -euo pipefail
-# shellcheck source=environment.sh
+# shellcheck source-path=SCRIPTDIR source=environment.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/environment.sh"
 
 if [[ ${1-} == -h || ${1-} == --help ]]; then

@@ -11,7 +11,7 @@
 # installed from Debian's packages where missing).
 
 set -euo pipefail
-# shellcheck source=environment.sh
+# shellcheck source-path=SCRIPTDIR source=environment.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/environment.sh"
 
 if [[ ${1-} == -h || ${1-} == --help ]]; then

@@ -11,7 +11,7 @@
 # and runs until Ctrl-C. As root, Debian's packages are installed or unpacked where missing.
 
 set -euo pipefail
-# shellcheck source=environment.sh
+# shellcheck source-path=SCRIPTDIR source=environment.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/environment.sh"
 
 server=mysql

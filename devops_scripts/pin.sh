@@ -8,7 +8,7 @@
 # run.sh, test.sh and the Dockerfile install within these versions.
 
 set -euo pipefail
-# shellcheck source=environment.sh
+# shellcheck source-path=SCRIPTDIR source=environment.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/environment.sh"
 
 newest=

@@ -10,7 +10,7 @@
 # PYTHON names the interpreter for a new .venv.
 
 set -euo pipefail
-# shellcheck source=environment.sh
+# shellcheck source-path=SCRIPTDIR source=environment.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/environment.sh"
 
 if [[ ${1-} == -h || ${1-} == --help ]]; then

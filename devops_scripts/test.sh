@@ -20,7 +20,7 @@
 # TEST_CACHE is the folder for downloads; default: ~/.cache/sandbox-mta-tests.
 
 set -euo pipefail
-# shellcheck source=environment.sh
+# shellcheck source-path=SCRIPTDIR source=environment.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/environment.sh"
 
 quick=

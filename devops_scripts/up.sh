@@ -7,7 +7,7 @@
 # A producer to play with:  docker compose run --rm producer --manual
 
 set -euo pipefail
-# shellcheck source=environment.sh
+# shellcheck source-path=SCRIPTDIR source=environment.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/environment.sh"
 
 if [[ ${1-} == -h || ${1-} == --help ]]; then
