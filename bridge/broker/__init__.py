@@ -1,0 +1,11 @@
+"""The embedded development broker: speaks Kafka's protocol, keeps its log in SQLite.
+
+broker = EmbeddedBroker(folder, port=9092, settings=Settings(default_topics={"orders": 4}))
+host, port = await broker.start()
+"""
+
+from bridge.broker.broker import BANNER, EmbeddedBroker
+from bridge.broker.database import StorageError
+from bridge.broker.node import Settings
+
+__all__ = ["BANNER", "EmbeddedBroker", "Settings", "StorageError"]

@@ -1,0 +1,1 @@
+"""The requests: fields in, fields out; one module for each thing they concern."""
