@@ -103,7 +103,7 @@ class _ZoneNameserver(dns.nameserver.Nameserver):
     def answer_port(self) -> int:
         return 0
 
-    def query(  # noqa: PLR0917 - the base class's signature
+    def query(  # noqa: PLR0913, PLR0917 - the base class's signature
         self,
         request: dns.message.QueryMessage,
         timeout: float,
