@@ -34,7 +34,7 @@ class Letter:
     """What a message says, before it is octets."""
 
     key: str  # the submission key: of A-Z a-z 0-9 and "-"; makes the boundary
-    message_id: str  # with its angle brackets
+    domain: str  # right side of the Message-ID
     author: Mailbox
     to: Mailbox
     reply_to: Mailbox | None
@@ -43,6 +43,11 @@ class Letter:
     text: str
     html: str  # "" makes a message of one part
     fields: tuple[tuple[str, str], ...]  # further fields: trusted names, values of any kind
+
+    @property
+    def message_id(self) -> str:
+        """The same for every retry; a deliberate second mail would count up the 0."""
+        return f"<{self.key}.0@{self.domain}>"
 
 
 def compose(letter: Letter) -> bytes:

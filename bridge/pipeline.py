@@ -50,9 +50,8 @@ def prepare(
         return name
     template = shelf.templates.get(name)
     if template is None:
-        detail = f"no template {name}" + (
-            f": {shelf.problems[name]}" if name in shelf.problems else ""
-        )
+        problem = shelf.problems.get(name)
+        detail = f"no template {name}" + (f": {problem}" if problem else "")
         return Unusable(event.ref, Reason.UNROUTED, detail)
     recipients = choose_recipients(event, template.meta, defaults)
     if isinstance(recipients, Unusable):
@@ -92,14 +91,10 @@ def _compose_all(
     except KeyError as error:
         detail = f"template {template.name}, meta.toml: the event has no {error.args[0]}"
         return Unusable(event.ref, Reason.RENDER, detail)
-    locale = choose_locale(event, template.meta)
-    messages = []
-    for to in recipients:
-        key = submission_key(frame.identity, template.name, to.path)
-        message_id = f"<{key}.0@{frame.house.domain}>"
-        letter = Letter(
-            key=key,
-            message_id=message_id,
+    letters = [
+        Letter(
+            key=submission_key(frame.identity, template.name, to.path),
+            domain=frame.house.domain,
             author=author,
             to=to,
             reply_to=answers,
@@ -109,19 +104,24 @@ def _compose_all(
             html=rendered.html,
             fields=fields,
         )
-        messages.append(
-            Outgoing(
-                submission_key=key,
-                reverse_path=author.path,
-                forward_path=to.path,
-                content=compose(letter),
-                template=template.name,
-                template_version=template.version,
-                locale=locale,
-                message_id=message_id,
-            )
-        )
-    return Prepared(type=event.type, messages=tuple(messages), template=template.kept)
+        for to in recipients
+    ]
+    locale = choose_locale(event, template.meta)
+    messages = tuple(_outgoing(letter, template, locale) for letter in letters)
+    return Prepared(type=event.type, messages=messages, template=template.kept)
+
+
+def _outgoing(letter: Letter, template: Template, locale: str) -> Outgoing:
+    return Outgoing(
+        submission_key=letter.key,
+        reverse_path=letter.author.path,
+        forward_path=letter.to.path,
+        content=compose(letter),
+        template=template.name,
+        template_version=template.version,
+        locale=locale,
+        message_id=letter.message_id,
+    )
 
 
 def submission_key(identity: str, template: str, forward_path: str) -> str:

@@ -221,9 +221,15 @@ def _gather(
 def _references(shown: str, text: str) -> tuple[tuple[str | None, int], ...]:
     """Find what a text inherits from, includes and imports, with line numbers."""
     tree = MailEnvironment(Sources({}, "")).parse(text, filename=shown)
-    found: list[tuple[str | None, int]] = []
-    for kind in (nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport):
-        for node in tree.find_all(kind):
-            name = node.template.value if isinstance(node.template, nodes.Const) else None
-            found.append((name if isinstance(name, str) else None, node.lineno))
-    return tuple(found)
+    statements: tuple[nodes.Extends | nodes.Include | nodes.Import | nodes.FromImport, ...] = (
+        *tree.find_all(nodes.Extends),
+        *tree.find_all(nodes.Include),
+        *tree.find_all(nodes.Import),
+        *tree.find_all(nodes.FromImport),
+    )
+    return tuple((_constant(statement.template), statement.lineno) for statement in statements)
+
+
+def _constant(node: nodes.Expr) -> str | None:
+    value = node.value if isinstance(node, nodes.Const) else None
+    return value if isinstance(value, str) else None

@@ -98,8 +98,12 @@ class MissingField(StrictUndefined):
         if not isinstance(self._undefined_obj, dict):
             return f"'{name}' is undefined, as what it is looked for in is {_kind(self)}"
         place = _place_of(self._undefined_obj, data)
-        likely = _likely(name, self._undefined_obj, f"{place}." if place else "")
-        return f"'{place + '.' if place else ''}{name}' is undefined; event has: {likely}"
+        if not place:
+            return f"'{name}' is undefined; it is looked for among: " + _likely(
+                name, self._undefined_obj
+            )
+        likely = _likely(name, self._undefined_obj, f"{place}.")
+        return f"'{place}.{name}' is undefined; event has: {likely}"
 
 
 def _kind(undefined: MissingField) -> str:
