@@ -28,7 +28,7 @@ VARIABLES: Mapping[str, str] = {
     "kafka": "TEST_KAFKA",
 }
 _NEEDS: Mapping[str, tuple[str, ...]] = {
-    "mariadb": ("mariadbd",),
+    "mariadb": ("mariadbd", "my_print_defaults"),
     "mysql": (),
     "kafka": ("java", "mvn"),
 }

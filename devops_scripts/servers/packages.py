@@ -6,10 +6,11 @@ from pathlib import Path
 
 from devops_scripts.servers.machine import Unavailable, find_program, note, run
 
-# Program to package. None of these packages starts a service: of the database it is the part that
-# holds the server program alone.
+# Program to package. None of these packages starts a service: of the database they are the parts
+# that hold the programs alone.
 PACKAGES: Mapping[str, str] = {
     "mariadbd": "mariadb-server-core",
+    "my_print_defaults": "mariadb-client-core",  # its installer asks it
     "java": "default-jre-headless",
     "mvn": "maven",
     "swaks": "swaks",
