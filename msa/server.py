@@ -1,0 +1,355 @@
+"""The submission server: carries lines to `Session` and replies back, and content to the store.
+
+The only module that imports aiosmtpd. What is overridden of it, and why: its way through DATA
+and through paths costs most of its time, its replies have no enhanced codes and show exceptions
+to clients, and a client that closes its half of the connection would lose acknowledged work.
+Names with an underscore of aiosmtpd 1.4 and of asyncio's streams (the same in Python 3.11 to
+3.13) are used on purpose; tests/unit/msa/test_server.py fails when they change.
+"""
+
+import asyncio
+import logging
+from asyncio import StreamReader, StreamReaderProtocol
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from aiosmtpd.smtp import SMTP
+
+from msa import policy, reply
+from msa.command import CommandLines
+from msa.content import ContentReader
+from msa.lint.finding import Finding
+from msa.options import ServerOptions
+from msa.ports import Linter, StoreFull, SubmissionStore
+from msa.reply import Reply
+from msa.session import Session
+
+log = logging.getLogger(__name__)
+
+READ_LIMIT = 131_072  # octets; the transport stops reading when twice as many wait
+REPLY_LIMIT = 65_536  # octets of replies held back while more commands wait
+BACKLOG = 1_000  # connections the kernel holds before we accept them: a burst of clients
+HANDSHAKE_S = 30.0  # for STARTTLS
+FAREWELL_S = 1.0  # for a client to take its last reply before the connection is cut
+
+
+class SubmissionServer(SMTP):
+    """One connection: aiosmtpd's stream protocol, with a loop of our own around `Session`."""
+
+    def __init__(self, listening: "Listening") -> None:
+        # SMTP.__init__ inspects its whole class, 20 % of the time with one message a connection.
+        # What it finds is the same for every connection, so the listener had it run once.
+        self.__dict__.update(listening.attributes)
+        loop = asyncio.get_running_loop()
+        StreamReaderProtocol.__init__(
+            self, StreamReader(READ_LIMIT, loop), self._cb_client_connected, loop
+        )
+        self._listening = listening
+        self._options = listening.options
+        self._lines = CommandLines()
+        self._replies: list[bytes] = []
+        self._held = 0  # octets in _replies
+        self._heard_at = 0.0
+        self._is_waiting = False  # for the client
+        self._is_busy = False  # with lint and store: no time of the client's
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        peer = transport.get_extra_info("peername")
+        self.host = str(peer[0]) if isinstance(peer, tuple) else ""
+        if not self._listening.admit(self):
+            transport.write(reply.TOO_MANY_CONNECTIONS.wire())
+            transport.close()
+            return
+        self._dialogue = Session(self._options, self.host)
+        super().connection_made(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        # aiosmtpd cancels its task here and in eof_received, and so a commit that runs. Ours
+        # comes to its end by itself, as the reader has nothing more for it.
+        StreamReaderProtocol.connection_lost(self, error)
+        self.transport = None
+
+    def eof_received(self) -> bool | None:
+        # A client may close its half after the last command: what it sent is still answered.
+        return StreamReaderProtocol.eof_received(self)
+
+    def _reset_timeout(self, duration: float | None = None) -> None:
+        # One timer a connection, put off when it fires; aiosmtpd makes one a command.
+        self._heard_at = self.loop.time()
+        self._timeout_handle = self.loop.call_later(self._options.idle_timeout_s, self._timeout_cb)
+
+    def _timeout_cb(self) -> None:
+        limit = self._options.idle_timeout_s
+        left = limit if self._is_busy else self._heard_at + limit - self.loop.time()
+        if left <= 0:
+            self.hang_up(reply.IDLE)
+        else:
+            self._timeout_handle = self.loop.call_later(left, self._timeout_cb)
+
+    # What the listener calls.
+
+    @property
+    def task(self) -> "asyncio.Task[None]":
+        assert self._handler_coroutine is not None
+        return self._handler_coroutine
+
+    def shut_down(self) -> None:
+        """Hang up now if no transaction is open; else the loop does after the transaction."""
+        if self._is_waiting and not self._dialogue.in_transaction:
+            self.hang_up(reply.SHUTTING_DOWN)
+
+    def hang_up(self, farewell: Reply) -> None:
+        """Say a last reply, and close without waiting for the client."""
+        transport = self.transport
+        if isinstance(transport, asyncio.Transport):
+            transport.write(b"".join([*self._replies, farewell.wire()]))
+            self._replies.clear()
+            transport.close()
+            self.loop.call_later(FAREWELL_S, transport.abort)
+
+    # The loop.
+
+    async def _handle_client(self) -> None:
+        self._say(self._dialogue.greeting)
+        try:
+            while self.transport is not None:
+                line = self._lines.take(self._buffer)
+                if line is not None:
+                    await self._obey(line)
+                elif not await self._wait():
+                    break
+            await self._flush()
+        except OSError as error:  # of the connection or of TLS; the store's are caught nearer
+            log.debug("connection with %s ended: %s", self.host, error)
+        finally:
+            assert self._timeout_handle is not None
+            self._timeout_handle.cancel()
+            self._writer.close()
+            self._listening.forget(self)
+
+    @property
+    def _buffer(self) -> bytearray:
+        buffer: bytearray = self._reader._buffer  # type: ignore[attr-defined] # not in typeshed
+        return buffer
+
+    async def _obey(self, line: bytes) -> None:
+        try:
+            answer = self._dialogue.hear(line)
+        except Exception:
+            log.exception("a command of %s failed", self.host)
+            answer = reply.LOCAL_ERROR
+        self._say(answer)
+        if answer.code == 354:
+            await self._receive()
+        elif answer.code == 220:
+            await self._start_tls()
+        elif answer.code == 221:
+            self._leave()
+        elif answer.code == 421:
+            await self._linger()
+        elif self._held > REPLY_LIMIT:
+            await self._flush()
+        if self._listening.is_closing and not self._dialogue.in_transaction:
+            self.hang_up(reply.SHUTTING_DOWN)
+
+    def _say(self, answer: Reply) -> None:
+        octets = answer.wire()
+        self._replies.append(octets)
+        self._held += len(octets)
+
+    async def _flush(self) -> None:
+        # RFC 2920 section 3.2: replies may share a segment. One write for all that is there
+        # makes 1.4 times the messages of a pipelining client (measured).
+        if self._replies and self.transport is not None:
+            self._writer.write(b"".join(self._replies))
+            self._replies.clear()
+            self._held = 0
+            await self._writer.drain()
+
+    async def _wait(self) -> bool:
+        """Send what was said and wait for the client; False when nothing more can come."""
+        await self._flush()
+        reader: Any = self._reader
+        if self.transport is None or reader._eof:
+            return False
+        self._is_waiting = True
+        try:
+            await reader._wait_for_data("_wait")
+        finally:
+            self._is_waiting = False
+        self._heard_at = self.loop.time()
+        return True
+
+    def _leave(self) -> None:
+        """Close after the last reply; what else the client sent goes unread."""
+        self._writer.write(b"".join(self._replies))
+        self._writer.close()
+        self.transport = None
+
+    async def _linger(self) -> None:
+        """Close as `_leave`, but read on for a moment.
+
+        To close while a client still sends resets the connection, and takes the last reply away.
+        """
+        await self._flush()
+        if self._writer.can_write_eof():
+            self._writer.write_eof()
+        self.loop.call_later(FAREWELL_S, self._writer.transport.abort)
+        self.transport = None  # nothing more is said
+        while await self._reader.read(READ_LIMIT):
+            pass
+
+    async def _start_tls(self) -> None:
+        """Change to TLS (RFC 3207); raises an OSError when the handshake fails."""
+        # No await before start_tls takes the transport over: octets of the handshake that came
+        # before would be discarded with what was sent in the clear behind STARTTLS.
+        reader, writer, transport = self._reader, self._writer, self.transport
+        writer.write(b"".join(self._replies))
+        self._replies.clear()
+        self._buffer.clear()
+        reader._maybe_resume_transport()  # type: ignore[attr-defined]
+        context = self._options.tls_context
+        assert context is not None
+        assert isinstance(transport, asyncio.Transport)
+        secure = await self.loop.start_tls(
+            transport, self, context, server_side=True, ssl_handshake_timeout=HANDSHAKE_S
+        )
+        assert secure is not None
+        reader._transport = writer._transport = secure  # type: ignore[attr-defined]
+        self._replace_writer(writer)  # type: ignore[attr-defined]
+        self.transport = secure
+        self._dialogue.tls_started()
+
+    # The content.
+
+    async def _receive(self) -> None:
+        content = ContentReader(self._buffer, self._options.max_size)
+        while not content.take(self._buffer):
+            if not await self._wait():
+                # Not a return: the rest of the content must never be taken for commands.
+                raise ConnectionAbortedError("the client left during DATA")
+        octets = content.content()
+        self._is_busy = True
+        self._say(reply.TOO_BIG if octets is None else await self._submit(octets))
+        self._is_busy = False
+        self._heard_at = self.loop.time()
+        self._dialogue.reset()
+
+    async def _submit(self, content: bytes) -> Reply:
+        listening = self._listening
+        submission = self._dialogue.submission(
+            content, id=listening.new_id(), accepted_at=listening.now()
+        )
+        try:
+            findings: Sequence[Finding] | None = None
+            if self._options.lint == "reject":
+                assert listening.linter is not None
+                findings = await listening.linter.lint(content, submission.envelope)
+                refusal = policy.judge(findings)
+                if refusal is not None:
+                    await listening.store.refuse(submission, refusal, findings)
+                    return refusal
+            return reply.queued(await listening.store.accept(submission, findings))
+        except StoreFull:
+            return reply.STORE_FULL
+        except Exception:
+            log.exception("submission %s failed", submission.id)
+            return reply.LOCAL_ERROR
+
+
+class Listening:
+    """A listening server and its connections; made by `listen`."""
+
+    def __init__(
+        self,
+        options: ServerOptions,
+        store: SubmissionStore,
+        linter: Linter | None,
+        now: Callable[[], datetime],
+        new_id: Callable[[], str],
+    ) -> None:
+        self.options, self.store, self.linter = options, store, linter
+        self.now, self.new_id = now, new_id
+        self.is_closing = False
+        self.attributes = vars(
+            SMTP(self, hostname=options.hostname, loop=asyncio.get_running_loop())
+        )
+        self._connections: set[SubmissionServer] = set()
+        self._per_host: Counter[str] = Counter()
+        self._server: asyncio.Server | None = None
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """The host and port of the first socket."""
+        assert self._server is not None
+        host, port, *_ = self._server.sockets[0].getsockname()
+        return str(host), int(port)
+
+    async def start(self, host: str, port: int) -> None:
+        """Bind and listen; raises `OSError` when the address can't be had."""
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: SubmissionServer(self), host or None, port, backlog=BACKLOG
+        )
+
+    def admit(self, connection: SubmissionServer) -> bool:
+        """Count a connection; False when its host has too many."""
+        if self._per_host[connection.host] >= self.options.connections_per_host:
+            return False
+        self._per_host[connection.host] += 1
+        self._connections.add(connection)
+        return True
+
+    def forget(self, connection: SubmissionServer) -> None:
+        """Count a connection that ended."""
+        self._connections.discard(connection)
+        self._per_host[connection.host] -= 1
+        if not self._per_host[connection.host]:
+            del self._per_host[connection.host]
+
+    async def close(self, drain_s: float) -> None:
+        """Stop listening, and let transactions that are open end within `drain_s` seconds.
+
+        Idle clients hear 421 at once, the others after their transaction or at the deadline. A
+        commit that runs is never cancelled.
+        """
+        assert self._server is not None
+        self._server.close()
+        self.is_closing = True
+        for connection in tuple(self._connections):
+            connection.shut_down()
+        await self._ends(drain_s)
+        for connection in tuple(self._connections):
+            connection.hang_up(reply.SHUTTING_DOWN)
+        await self._ends(FAREWELL_S)
+
+    async def _ends(self, timeout_s: float) -> None:
+        tasks = [connection.task for connection in self._connections]
+        if tasks:
+            await asyncio.wait(tasks, timeout=timeout_s)
+
+
+async def listen(  # noqa: PLR0913 # the composition root wires all of it, once
+    options: ServerOptions,
+    store: SubmissionStore,
+    linter: Linter | None,
+    *,
+    now: Callable[[], datetime],
+    new_id: Callable[[], str],
+    host: str,
+    port: int,
+) -> Listening:
+    """Start a submission server; `linter` may be None in lint mode `accept`.
+
+    The store is touched at the end of a message's content and not before, so it may still be
+    opening while clients connect. Raises `OSError` when the address can't be had.
+    """
+    if options.lint == "reject" and linter is None:
+        raise ValueError("lint mode reject needs a linter")
+    listening = Listening(options, store, linter, now, new_id)
+    await listening.start(host, port)
+    return listening
