@@ -1,0 +1,44 @@
+"""What a simulated exchanger answers: `Outcome`, and the function that decides one."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Protocol
+
+from msa.reply import Reply
+from sandbox_mta.mta.mx import Exchanger
+from sandbox_mta.mta.ports import QueuedRecipient
+
+# Stages of a session at which the answer is not the exchanger's but ours.
+LOCAL_STAGES = frozenset({"routing", "connect"})
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of one session with one exchanger, for one recipient."""
+
+    reply: Reply
+    stage: str  # "connect", "mail", "rcpt", "data" or "dot": what was answered
+    rule: str  # what decided it: "default", "magic:bounce"
+    reason: str = ""  # classification of a failure
+
+
+class Decide(Protocol):
+    """Decides what an exchanger answers; the same arguments give the same outcome."""
+
+    def __call__(
+        self, recipient: QueuedRecipient, exchanger: Exchanger, attempt: int, now: datetime
+    ) -> Outcome:
+        """Return the outcome of the attempt of that number (from 1) at a time of the clock."""
+
+
+@lru_cache(maxsize=4096)  # most mail is delivered, and to few hosts
+def accepts(host: str, rule: str = "default") -> Outcome:
+    """Return the outcome of a host that takes the message."""
+    return Outcome(Reply(250, "0.0", f"Ok: {host} took the message"), "dot", rule)
+
+
+def refuses_connection(exchanger: Exchanger, rule: str) -> Outcome:
+    """Return the outcome of a host on which nobody listens."""
+    text = f"connect to {exchanger.host}[{exchanger.addresses[0]}]:25: Connection refused"
+    return Outcome(Reply(451, "4.1", text), "connect", rule, "network")

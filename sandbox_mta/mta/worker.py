@@ -1,0 +1,165 @@
+"""The transfer stage's loop: claim what is due, decide it, record what became of it."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from msa.identifier import new_id
+from sandbox_mta.mta import delivery, dsn, scenario
+from sandbox_mta.mta.clock import Clock
+from sandbox_mta.mta.exchanger import Decide
+from sandbox_mta.mta.mx import OWN_NAME, Router
+from sandbox_mta.mta.ports import DeliveryQueue, QueuedRecipient, Settlement
+from sandbox_mta.mta.schedule import POSTFIX, Schedule
+
+CLAIM = 2048  # recipients a claim: at 64 a turn some 30 turns of the loop
+MAX_TURN = 64  # decisions a turn of the loop, about 2 ms
+ASK_S = 1.0  # real seconds between two questions for what other workers deferred
+PAUSE_S = 0.05  # real seconds at least until the next claim when nothing was to be had
+TROUBLE_S = 1.0  # real seconds to wait when the queue fails
+FLUSH_S = 5.0  # real seconds that stopping may take
+
+log = logging.getLogger(__name__)
+
+
+class Worker:
+    """Settles recipients, many a turn of the loop when many wait, so that intake goes first.
+
+    Any number of workers may share a queue. What a worker holds when it dies comes back when its
+    lease ends.
+    """
+
+    def __init__(
+        self,
+        queue: DeliveryQueue,
+        clock: Clock,
+        *,
+        router: Router | None = None,
+        schedule: Schedule = POSTFIX,
+        decide: Decide = scenario.decide,
+        hostname: str = OWN_NAME,
+    ) -> None:
+        self.queue = queue
+        self.clock = clock
+        self._router = router or Router(hostname=hostname)
+        self._schedule = schedule
+        self._decide = decide
+        self._hostname = hostname
+        self._stopping = False
+        self._due_at: datetime | None = None  # the earliest due time we know of
+        self._ask_at = 0.0  # loop time of the next question for it
+        self._wake = asyncio.Event()
+        self._turn = asyncio.Lock()
+        clock.subscribe(self._wake.set)
+
+    async def run(self) -> None:
+        """Settle what is due until `stop`; what was decided by then is committed on return.
+
+        A queue that fails is asked again, so that the stage outlives a restart of its database.
+        """
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                async with self._turn:
+                    settled = await self._settle_batch()
+                if not settled:
+                    await self._idle()
+            except Exception:
+                log.exception("the queue failed; asking again in %s s", TROUBLE_S)
+                self._wake.clear()
+                await self._sleep(TROUBLE_S)
+        try:
+            async with asyncio.timeout(FLUSH_S):
+                await self.queue.flush()
+        except TimeoutError:
+            log.warning("what was decided last is not committed, and will be decided again")
+
+    def stop(self) -> None:
+        """Make `run` return after the turn it is in."""
+        self._stopping = True
+        self._wake.set()
+
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """Keep `run` from claiming, so that the caller can settle step by step."""
+        async with self._turn:
+            yield
+
+    async def settle_due(self) -> int:
+        """Settle and commit everything that is due now; returns how many recipients that were.
+
+        To be called while `paused`.
+        """
+        total = 0
+        while settled := await self._settle_batch():
+            total += settled
+            await self.queue.flush()  # a report it made may be due already
+        return total
+
+    async def _settle_batch(self) -> int:
+        now = self.clock.now()
+        claimed = await self.queue.claim(now, CLAIM)
+        done = 0
+        while done < len(claimed) and not self._stopping:
+            size = max(1, min(MAX_TURN, (len(claimed) - done) // 32))
+            turn = claimed[done : done + size]
+            await self._record([await self._decided(each, now) for each in turn])
+            done += len(turn)
+            await asyncio.sleep(0)
+        return done
+
+    async def _decided(self, recipient: QueuedRecipient, now: datetime) -> Settlement:
+        """Decide one recipient; a mistake of ours in it must not stop the others."""
+        try:
+            domain = delivery.domain_of(recipient.recipient.forward_path)
+            route = self._router.route(domain)
+            settlement = delivery.deliver(recipient, route, now, self._decide, self._schedule)
+            return await self._reported(settlement, now) if dsn.is_due(settlement) else settlement
+        except Exception:
+            log.exception("recipient %s of %s", recipient.number, recipient.submission_id)
+            return delivery.local_error(recipient, now, self._schedule)
+
+    async def _reported(self, settlement: Settlement, now: datetime) -> Settlement:
+        report = dsn.report(
+            settlement,
+            await self.queue.content(settlement.recipient.submission_id),
+            report_id=new_id(),
+            hostname=self._hostname,
+            now=now,
+            accepted_at=datetime.now(UTC),
+        )
+        return replace(settlement, report=report)
+
+    async def _record(self, settlements: Sequence[Settlement]) -> None:
+        await self.queue.record(settlements)
+        for each in settlements:
+            if each.due_at is not None and (self._due_at is None or each.due_at < self._due_at):
+                self._due_at = each.due_at
+
+    async def _idle(self) -> None:
+        """Wait until something may be due, the clock was moved, or the worker is to stop."""
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._ask_at:  # not each time: under load this comes often
+            self._due_at = await self.queue.next_due()
+            self._ask_at = loop.time() + ASK_S
+        delay_s = self.clock.real_delay_until(self._due_at) if self._due_at else None
+        timeout_s = ASK_S if delay_s is None else min(max(delay_s, PAUSE_S), ASK_S)
+        waiting = {
+            asyncio.create_task(self.queue.wait(timeout_s)),
+            asyncio.create_task(self._wake.wait()),
+        }
+        try:
+            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+    async def _sleep(self, delay_s: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), delay_s)
