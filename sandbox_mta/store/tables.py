@@ -33,6 +33,10 @@ Ascii = String(64).with_variant(mysql.VARCHAR(64, charset="ascii", collation="as
 Path = String(512).with_variant(
     mysql.VARCHAR(512, charset="utf8mb4", collation="utf8mb4_bin"), "mysql"
 )
+# Kafka's topics differ by case too, and have no other characters.
+Topic = String(249).with_variant(
+    mysql.VARCHAR(249, charset="ascii", collation="ascii_bin"), "mysql"
+)
 # What a message says of itself, any length the linter has to look at.
 Words = Text().with_variant(mysql.MEDIUMTEXT(charset="utf8mb4", collation="utf8mb4_bin"), "mysql")
 Octets = LargeBinary().with_variant(mysql.LONGBLOB(), "mysql")
@@ -72,6 +76,8 @@ submissions = Table(
         "number",
         sqlite_where=text("linted_at IS NULL"),
     ),
+    # The inbox shows how many are unread, a few times a second.
+    Index("ix_submissions_unread", "read_at", "number", sqlite_where=text("read_at IS NULL")),
     Index(
         "ix_submissions_submission_key",
         "submission_key",
@@ -186,7 +192,7 @@ events = Table(
     "events",
     metadata,
     Column("number", Number, primary_key=True, autoincrement=True, comment="order of receipt"),
-    Column("topic", String(249), nullable=False),
+    Column("topic", Topic, nullable=False),
     Column("partition", Integer, nullable=False),
     Column("offset", BigInteger, nullable=False),
     Column("timestamp_ms", BigInteger, nullable=False, comment="of the record"),
