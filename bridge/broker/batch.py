@@ -90,8 +90,10 @@ def examine(data: bytes, max_octets: int) -> BatchHeader | Code:
     if header.magic != 2:
         old = header.magic in (0, 1)
         return Code.UNSUPPORTED_FOR_MESSAGE_FORMAT if old else Code.INVALID_RECORD
-    if header.length != len(data) - _LENGTH_FROM:
-        return Code.INVALID_RECORD if 0 < header.length < len(data) else Code.CORRUPT_MESSAGE
+    there = len(data) - _LENGTH_FROM
+    if header.length != there:
+        # More than one batch, or less than one.
+        return Code.INVALID_RECORD if 0 < header.length < there else Code.CORRUPT_MESSAGE
     if crc32c(data[_CHECKED_FROM:]) != header.crc:
         return Code.CORRUPT_MESSAGE
     return header if _is_coherent(header) else Code.INVALID_RECORD

@@ -16,7 +16,9 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-_SCHEMA = """
+_VERSION = 1  # of the schema below
+_SCHEMA = f"""
+pragma user_version = {_VERSION};
 create table if not exists facts (name text primary key, value text not null) without rowid;
 create table if not exists topics (
     name text primary key,
@@ -88,9 +90,14 @@ class Database:
             self._connection.execute("pragma locking_mode=exclusive")
             self._connection.execute("pragma journal_mode=wal")
             self._connection.execute("pragma synchronous=normal")
-            self._connection.executescript(f"begin immediate; {_SCHEMA} commit;")
+            [(version,)] = self._connection.execute("pragma user_version")
+            if version <= _VERSION:
+                self._connection.executescript(f"begin immediate; {_SCHEMA} commit;")
         except sqlite3.Error as error:
             raise StorageError(f"{path}: {error}") from error
+        if version > _VERSION:
+            self._connection.close()
+            raise StorageError(f"{path}: written by a newer version of this broker")
         self._batches: list[BatchRow] = []
         self._commit: asyncio.Future[None] | None = None
         self.on_commit: Callable[[], None] = lambda: None

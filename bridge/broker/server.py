@@ -1,4 +1,4 @@
-"""The listener: frames in, frames out, one connection after the other's pace, nothing trusted.
+"""The listener: frames in, frames out, in order on each connection, and nothing trusted.
 
 A frame is bounded before it is read, and by what it asks for: only Produce may be large. Whatever
 is wrong with a frame closes its connection with one line in the log.
@@ -58,10 +58,22 @@ class Server:
         await asyncio.gather(*self._connections, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        peer = "{}:{}".format(*(writer.get_extra_info("peername") or ("?", "?"))[:2])
         connection = asyncio.current_task()
         assert connection is not None
         self._connections.add(connection)
+        try:
+            await self._converse_or_log(reader, writer)
+        except asyncio.IncompleteReadError:
+            writer.close()  # the peer has said all; what it is owed is still sent
+        finally:
+            self._connections.discard(connection)
+            if not writer.is_closing():
+                writer.transport.abort()  # it may never read what is buffered
+
+    async def _converse_or_log(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        peer = "{}:{}".format(*(writer.get_extra_info("peername") or ("?", "?"))[:2])
         try:
             if len(self._connections) > MAX_CONNECTIONS:
                 raise Malformed(f"more than {MAX_CONNECTIONS} connections")
@@ -70,13 +82,12 @@ class Server:
             log.warning("kafka: closing the connection of %s: %s", peer, error)
         except StorageError as error:
             log.error("kafka: closing the connection of %s: storage: %s", peer, error)
-        except (asyncio.IncompleteReadError, ConnectionError, TimeoutError):
+        except (ConnectionError, TimeoutError):
             log.debug("kafka: %s is gone", peer)
+        except asyncio.IncompleteReadError:
+            raise
         except Exception:  # our bug: it costs this connection, not the broker
             log.exception("kafka: closing the connection of %s", peer)
-        finally:
-            self._connections.discard(connection)
-            writer.transport.abort() if writer.is_closing() else writer.close()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         host, port = writer.get_extra_info("sockname")[:2]

@@ -27,7 +27,7 @@ MAX_FIELD_OCTETS = 32_767  # a string's length is an int16
 # One entry per request and version; versions whose layout equals an earlier one share its schema.
 _REQUESTS: Mapping[Api, Mapping[int, Any]] = {
     Api.PRODUCE: {v: getattr(produce, f"ProduceRequest_v{v}") for v in range(3, 8)},
-    Api.FETCH: {5: fetch.FetchRequest_v5, 6: fetch.FetchRequest_v6},
+    Api.FETCH: {v: getattr(fetch, f"FetchRequest_v{v}") for v in range(4, 12)},
     Api.LIST_OFFSETS: {v: getattr(offset, f"OffsetRequest_v{v}") for v in range(1, 4)},
     Api.METADATA: {v: getattr(metadata, f"MetadataRequest_v{v}") for v in range(1, 6)},
     Api.OFFSET_COMMIT: {2: commit.OffsetCommitRequest_v2, 3: commit.OffsetCommitRequest_v3},
@@ -73,6 +73,7 @@ _REQUESTS: Mapping[Api, Mapping[int, Any]] = {
 _NULLABLE: Mapping[Api, frozenset[str]] = {
     Api.PRODUCE: frozenset({"transactional_id"}),
     Api.METADATA: frozenset({"topics"}),
+    Api.FETCH: frozenset({"rack_id"}),
     Api.OFFSET_COMMIT: frozenset({"metadata"}),
     Api.OFFSET_FETCH: frozenset({"topics"}),
     Api.JOIN_GROUP: frozenset({"group_instance_id"}),

@@ -12,7 +12,7 @@ from bridge.broker.partition import Partition, Waiter
 from bridge.broker.producers import Duplicate
 from bridge.broker.wire import Fields
 
-MAX_FETCH_OCTETS = 57_671_680  # one response; Kafka's fetch.max.bytes
+MAX_FETCH_OCTETS = 4 * 2**20  # one response, or one batch that is larger; clients fetch again
 MAX_WAIT_S = 300.0  # a fetch; clients ask for half a second
 
 
@@ -88,14 +88,24 @@ def _produced(number: int, code: Code, offset: int = -1, log_start: int = -1) ->
 
 
 async def fetch(node: Node, call: Call) -> Fields:
-    """Read from each partition named; wait until there is enough, or for as long as asked."""
+    """Read from each partition named; wait until there is enough, or for as long as asked.
+
+    Every response offers no session (id 0), so clients name all their partitions every time, which
+    KIP-227 allows and which costs nothing on loopback.
+    """
+    if call.fields.get("session_id", 0) != 0:
+        return _fetch_answer(Code.FETCH_SESSION_ID_NOT_FOUND, [])
     loop = asyncio.get_running_loop()
     wait_s = min(max(call.fields["max_wait_time"], 0) / 1000, MAX_WAIT_S)
     until = loop.time() + wait_s
     while True:
         topics, missing = _read_all(node, call.fields)
         if missing <= 0 or not await _more_arrives(node, call.fields, missing, until):
-            return {"throttle_time_ms": 0, "topics": topics}
+            return _fetch_answer(Code.NONE, topics)
+
+
+def _fetch_answer(code: Code, topics: list[Fields]) -> Fields:
+    return {"throttle_time_ms": 0, "error_code": code, "session_id": 0, "topics": topics}
 
 
 async def _more_arrives(node: Node, fields: Fields, missing: int, until: float) -> bool:
@@ -142,7 +152,8 @@ def _read(
     partition = node.log.partition(topic, asked["partition"])
     if partition is None:
         return _fetched(asked["partition"], Code.UNKNOWN_TOPIC_OR_PARTITION, None)
-    offset, read_committed = asked["fetch_offset"], isolation_level == 1
+    offset = asked["fetch_offset"] if "fetch_offset" in asked else asked["offset"]  # version 4
+    read_committed = isolation_level == 1
     if not partition.log_start <= offset <= partition.high_watermark:
         return _fetched(partition.number, Code.OFFSET_OUT_OF_RANGE, partition)
     end = partition.visible_end(read_committed=read_committed)
@@ -166,6 +177,7 @@ def _fetched(number: int, code: Code, partition: Partition | None) -> dict[str, 
         "last_stable_offset": partition.last_stable_offset if partition else -1,
         "log_start_offset": partition.log_start if partition else -1,
         "aborted_transactions": None,
+        "preferred_read_replica": -1,
         "message_set": b"",
     }
 
