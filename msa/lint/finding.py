@@ -22,6 +22,7 @@ class Flaw:
     offset: int | None = None  # octets from the start of the content; None: it is in the envelope
     part: str = ""  # "" is the message itself, "2.1" a part of it, "envelope" the SMTP envelope
     evidence: bytes = b""  # the octets concerned; cut to MAX_EVIDENCE and escaped when shown
+    severity: Severity | None = None  # where it differs from the rule's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,144 @@
+"""Lint: what is wrong with a message, where, why it matters and how to mend it.
+
+It judges the octets as they were submitted, before anything is fixed.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+from msa.envelope import Envelope
+from msa.lint import address, body, encoding, envelope, header, mime, security
+from msa.lint.finding import MAX_EVIDENCE, Finding, Flaw, Severity
+from msa.lint.rule import Draft, Rule
+from msa.reply import Reply
+
+__all__ = ["RULES", "Draft", "Finding", "Flaw", "Rule", "Severity", "lint", "refusal", "run"]
+
+MAX_FINDINGS = 20  # of one rule for one message; whoever mends twenty mends the rest
+
+RULES: tuple[Rule, ...] = (
+    envelope.path_syntax,
+    envelope.domain_unqualified,
+    envelope.path_not_ascii,
+    header.date_missing,
+    header.date_syntax,
+    header.from_missing,
+    header.message_id_missing,
+    header.field_repeated,
+    header.bcc_present,
+    header.not_a_field,
+    header.line_too_long,
+    header.raw_8bit,
+    header.encoded_word,
+    address.syntax,
+    address.domain_unqualified,
+    address.unquoted_specials,
+    mime.version_missing,
+    mime.boundary_unusable,
+    mime.boundary_unmatched,
+    encoding.label_7bit,
+    encoding.undecodable,
+    encoding.base64_broken,
+    body.template_unfilled,
+    security.bare_lf,
+    security.end_of_data,
+)
+
+log = logging.getLogger(__name__)
+
+
+def lint(
+    content: bytes,
+    envelope: Envelope | None = None,
+    *,
+    select: Iterable[str] = (),
+    ignore: Iterable[str] = (),
+) -> tuple[Finding, ...]:
+    """Return what the rules find, in the order of `RULES`; never raises, whatever the octets.
+
+    `select` and `ignore` take codes, beginnings of codes ("HDR") and names; without `select` all
+    rules run. Without an envelope the rules about it are silent, and a content whose lines all
+    end in LF is taken for a file of a Unix system.
+    """
+    try:
+        draft = Draft(content, envelope)
+    except Exception:
+        log.exception("the message could not be parsed: a bug of ours")
+        return ()
+    flaws: list[tuple[Rule, Flaw]] = []
+    for rule in _chosen(tuple(select), tuple(ignore)):
+        try:
+            flaws += [(rule, flaw) for flaw in run(rule, draft)]
+        except Exception:
+            log.exception("rule %s failed: a bug of ours", rule.code)
+    return _placed(content, flaws)
+
+
+def run(rule: Rule, draft: Draft) -> list[Flaw]:
+    """Run one rule, at most MAX_FINDINGS flaws; what the rule raises comes through."""
+    flaws = list(islice(rule.check(draft), MAX_FINDINGS + 1))
+    if len(flaws) <= MAX_FINDINGS:
+        return flaws
+    last = flaws[MAX_FINDINGS - 1]
+    text = f"{last.text} (only the first {MAX_FINDINGS} are listed)"
+    cut = Flaw(text, last.offset, last.part, last.evidence, last.severity)
+    return [*flaws[: MAX_FINDINGS - 1], cut]
+
+
+def refusal(finding: Finding) -> Reply:
+    """Return the reply that refuses a message for a finding (lint mode `reject`)."""
+    code, detail = next(rule.refusal for rule in RULES if rule.code == finding.code)
+    return Reply(code, detail, f"{finding.code} {finding.name}: {finding.text}")
+
+
+def _chosen(select: Sequence[str], ignore: Sequence[str]) -> Sequence[Rule]:
+    if not select and not ignore:
+        return RULES
+    return [
+        rule
+        for rule in RULES
+        if (not select or _matches(rule, select)) and not _matches(rule, ignore)
+    ]
+
+
+def _matches(rule: Rule, words: Sequence[str]) -> bool:
+    return any(word == rule.name or (word and rule.code.startswith(word)) for word in words)
+
+
+def _placed(content: bytes, flaws: list[tuple[Rule, Flaw]]) -> tuple[Finding, ...]:
+    places = _places(content, {flaw.offset for _, flaw in flaws if flaw.offset is not None})
+    return tuple(_finding(rule, flaw, places) for rule, flaw in flaws)
+
+
+def _finding(rule: Rule, flaw: Flaw, places: dict[int, tuple[int, int]]) -> Finding:
+    line, column = (None, None) if flaw.offset is None else places[flaw.offset]
+    return Finding(
+        code=rule.code,
+        name=rule.name,
+        severity=flaw.severity or rule.severity,
+        text=flaw.text,
+        part=flaw.part,
+        offset=flaw.offset,
+        line=line,
+        column=column,
+        evidence=_escaped(flaw.evidence[:MAX_EVIDENCE]),
+        reference=rule.reference,
+        fix=rule.fix,
+    )
+
+
+def _places(content: bytes, offsets: set[int]) -> dict[int, tuple[int, int]]:
+    """Return line and column of each offset, in one pass and without a table of lines."""
+    places: dict[int, tuple[int, int]] = {}
+    line, counted = 1, 0
+    for offset in sorted(offsets):
+        line += content.count(b"\n", counted, offset)
+        counted = offset
+        places[offset] = line, offset - content.rfind(b"\n", 0, offset)
+    return places
+
+
+def _escaped(octets: bytes) -> str:
+    r"""Spell octets printably: "\r\n", "\xe9", and a backslash as "\\"."""
+    return octets.decode("latin-1").encode("unicode_escape").decode("ascii")

@@ -1,0 +1,88 @@
+"""ADR: addresses in header fields (RFC 5322 section 3.4)."""
+
+from collections.abc import Iterator
+
+from msa.lint.finding import Flaw, Severity
+from msa.lint.rule import ADDRESS_FIELDS, Draft, rule
+from msa.message.mailbox import TroubleKind
+from msa.message.structured import blank_comments
+from msa.message.tree import Field
+
+MAY_BE_EMPTY = ("bcc", "resent-bcc", "from")  # RFC 5322 section 3.6.3; an empty From is HDR004
+
+
+@rule(
+    "ADR001",
+    "address-syntax",
+    Severity.ERROR,
+    "RFC 5322 section 3.4",
+    fix='Write addresses as ada@example.org or "Ada Lovelace" <ada@example.org>, with commas '
+    "between them.",
+    refusal=(554, "1.3"),
+)
+def syntax(draft: Draft) -> Iterator[Flaw]:
+    """An address field holds something that is no address.
+
+    Servers refuse the message, or a reply to it goes nowhere.
+
+    Let the mail library write address fields; check addresses when users type them in.
+    """
+    for name in ADDRESS_FIELDS:
+        for field in draft.fields.get(name, ()):
+            yield from _troubles(draft, field, TroubleKind.SYNTAX)
+            if name not in MAY_BE_EMPTY and not blank_comments(draft.value(field)).strip():
+                yield draft.flaw(f"the {field.name} field is empty", field.start, field.end)
+
+
+@rule(
+    "ADR002",
+    "address-domain-unqualified",
+    Severity.WARNING,
+    "RFC 6409 section 4.2",
+    fix="Use the full domain name, as in ada@mail.example.org.",
+    refusal=(554, "1.2"),
+)
+def domain_unqualified(draft: Draft) -> Iterator[Flaw]:
+    """An address in a header field has no domain, or one that is not fully qualified.
+
+    "root" or "app@web1" means something on your machine only: nobody elsewhere can answer it. A
+    warning here, since such names are at home in development.
+
+    Set the sender's domain in the application's mail settings.
+    """
+    for name in ADDRESS_FIELDS:
+        for field in draft.fields.get(name, ()):
+            yield from _troubles(draft, field, TroubleKind.NO_DOMAIN)
+            for box in draft.addresses(field).mailboxes:
+                if b"." not in box.domain and not box.domain.startswith(b"["):
+                    shown = ascii(box.domain[:64].decode("utf-8", "replace"))[1:-1]
+                    text = f'the domain "{shown}" is not fully qualified'
+                    start = field.value_start
+                    yield draft.flaw(text, start + box.start, start + box.end)
+
+
+@rule(
+    "ADR004",
+    "display-name-unquoted",
+    Severity.ERROR,
+    "RFC 5322 section 3.2.3",
+    fix='Put the display name in double quotes, as in "Acme, Inc." <sales@acme.example>.',
+)
+def unquoted_specials(draft: Draft) -> Iterator[Flaw]:
+    """A display name holds a comma, colon or another special character without quotes.
+
+    The field then means something else: "Acme, Inc. <a@x>" is two addresses, the first of them
+    "Acme". Servers refuse it, or show the wrong author.
+
+    Let the mail library join name and address (in Python email.utils.formataddr).
+    """
+    for name in ADDRESS_FIELDS:
+        for field in draft.fields.get(name, ()):
+            yield from _troubles(draft, field, TroubleKind.UNQUOTED)
+
+
+def _troubles(draft: Draft, field: Field, kind: TroubleKind) -> Iterator[Flaw]:
+    for trouble in draft.addresses(field).troubles:
+        if trouble.kind is kind:
+            start, end = field.value_start + trouble.start, field.value_start + trouble.end
+            yield draft.flaw(f"{trouble.text}, in the {field.name} field", start, end)

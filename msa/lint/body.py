@@ -1,0 +1,125 @@
+"""BOD: what the body says."""
+
+import re
+from collections.abc import Iterator
+
+from msa.lint.finding import Flaw, Severity
+from msa.lint.rule import Draft, rule
+from msa.message.decoding import encoded_offset, octets
+from msa.message.tree import Part
+from msa.message.words import decode_words
+
+MAX_TEXT = 1_048_576  # encoded octets of one text part that are searched
+
+# Each pattern with the octets it can't be without: `in` costs a hundredth of a search.
+_PLACEHOLDERS = tuple(
+    (needle, re.compile(pattern))
+    for needle, pattern in (
+        (b"{{", rb"\{\{[^{}\r\n]{1,100}\}\}"),
+        (b"{%", rb"\{%-?\s{0,9}[a-z][^%\r\n]{0,100}%\}"),
+        (b"<%", rb"<%[=-]?\s{0,9}\w[^%\r\n]{0,100}%>"),
+        (b"%%", rb"%%[A-Za-z_][\w.-]{0,60}%%"),
+        (b"${", rb"\$\{[A-Za-z_][\w.]{0,60}\}"),
+        (b"*|", rb"\*\|[A-Za-z_][\w:]{0,60}\|\*"),
+        (b"[object", rb"\[object (?:Object|Undefined|Null|Promise)\]"),
+        (b"ndefined", rb"(?:\b(?:Dear|Hi|Hello|Hey)[ ,]{1,2}|: ?|\$)undefined\b(?=[\s,.!<]|$)"),
+        (b"None", rb"\b(?:Dear|Hi|Hello|Hey) None\b(?=[,.!<\r\n]|$)"),
+        (b"null", rb"\b(?:Dear|Hi|Hello|Hey) null\b(?=[,.!<\r\n]|$)"),
+        (b"NaN", rb"(?:[$]|\xe2\x82\xac|\xc2\xa3) ?NaN\b"),
+        (b"orem ipsum", rb"[Ll]orem ipsum"),
+    )
+)
+# Where braces are code, not a template: each is cut out before the search.
+_CODE = re.compile(rb"<(style|script|pre|code|template)\b", re.IGNORECASE)
+_COMMENT_START, _COMMENT_END = b"<!--", b"-->"
+
+
+@rule(
+    "BOD011",
+    "template-unfilled",
+    Severity.ERROR,
+    "practice: SpamAssassin UNRESOLVED_TEMPLATE",
+    fix="Fill the placeholder; make a missing value an error when the template is rendered.",
+)
+def template_unfilled(draft: Draft) -> Iterator[Flaw]:
+    """A placeholder of a template is left in the text or the subject.
+
+    Forms like {{ name }}, {% if %}, %%NAME%%, ${name}, "Dear undefined", [object Object] and
+    lorem ipsum tell the recipient that nobody looked. Style sheets, scripts and code blocks are
+    left alone, and so is code between backticks.
+
+    Render with a mode that fails on missing values (in Jinja2 StrictUndefined).
+    """
+    for field in draft.fields.get("subject", ()):
+        value = draft.value(field)
+        subject = decode_words(value).encode()
+        for start, _end in _found(subject):
+            at = max(value.find(subject[start : start + 2]), 0) + field.value_start
+            shown = _shown(subject[start:_end])
+            yield draft.flaw(f"the subject holds {shown}", at, field.value_end)
+    for part in draft.parts:
+        if part.type in ("text/plain", "text/html") and not _is_attached(draft, part):
+            yield from _in_text(draft, part)
+
+
+def _in_text(draft: Draft, part: Part) -> Iterator[Flaw]:
+    data = octets(draft.message, part, MAX_TEXT)
+    if part.type == "text/html":
+        data = _without_code(data)
+    for start, end in _found(data):
+        first = encoded_offset(draft.message, part, start)
+        last = encoded_offset(draft.message, part, end)
+        yield draft.flaw(f"the text holds {_shown(data[start:end])}", first, last, part)
+
+
+def _found(data: bytes) -> list[tuple[int, int]]:
+    spans = [
+        found.span()
+        for needle, pattern in _PLACEHOLDERS
+        if needle in data
+        for found in pattern.finditer(data)
+        if not _between_backticks(data, found.start())
+    ]
+    return sorted(spans)
+
+
+def _between_backticks(data: bytes, at: int) -> bool:
+    line = data.rfind(b"\n", 0, at) + 1
+    return data.count(b"`", line, at) % 2 == 1
+
+
+def _without_code(data: bytes) -> bytes:
+    """Blank style sheets, scripts, code blocks and comments; every octet keeps its place."""
+    if not _CODE.search(data) and _COMMENT_START not in data:
+        return data
+    lower = data.lower()
+    pieces: list[bytes] = []
+    kept = 0
+    for start, end in _code_spans(lower):
+        pieces += [data[kept:start], b" " * (end - start)]
+        kept = end
+    return b"".join([*pieces, data[kept:]])
+
+
+def _code_spans(lower: bytes) -> Iterator[tuple[int, int]]:
+    at = 0
+    while at < len(lower):
+        found = _CODE_OR_COMMENT.search(lower, at)
+        if found is None:
+            return
+        closing = _COMMENT_END if found[1] is None else b"</" + found[1]
+        end = lower.find(closing, found.end())
+        at = len(lower) if end < 0 else end + len(closing)
+        yield found.start(), at
+
+
+_CODE_OR_COMMENT = re.compile(rb"<!--|<(style|script|pre|code|template)\b")
+
+
+def _is_attached(draft: Draft, part: Part) -> bool:
+    fields = part.named("content-disposition")
+    return bool(fields) and draft.value(fields[0]).strip().lower().startswith(b"attachment")
+
+
+def _shown(octets: bytes) -> str:
+    return ascii(octets[:60].decode("utf-8", "replace"))[1:-1]

@@ -1,0 +1,156 @@
+"""ENV: the paths of MAIL and RCPT (RFC 5321 section 4.1.2)."""
+
+import ipaddress
+import re
+from collections.abc import Iterator
+
+from msa.lint.finding import Flaw, Severity
+from msa.lint.rule import Draft, rule
+
+MAX_LOCAL = 64  # octets, RFC 5321 section 4.5.3.1.1
+MAX_DOMAIN = 255  # octets, section 4.5.3.1.2
+MAX_PATH = 254  # octets, section 4.5.3.1.3 without the two brackets
+MAX_LABEL = 63  # octets, RFC 1035 section 2.3.4
+
+_TEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+"
+_LOCAL = re.compile(rf'{_TEXT}(?:\.{_TEXT})*|"(?:[ !#-\[\]-~\u0080-\U0010ffff]|\\[ -~])*"')
+_LABEL = re.compile(
+    r"[A-Za-z0-9\u0080-\U0010ffff](?:[A-Za-z0-9\u0080-\U0010ffff-]*[A-Za-z0-9\u0080-\U0010ffff])?"
+)
+_LITERAL = re.compile(r"\[(?:(IPv6):)?([!-Z^-~]+)\]", re.IGNORECASE)
+_ROUTE = re.compile(r"@[^,:@]+(?:,@[^,:@]+)*:")
+
+
+@rule(
+    "ENV001",
+    "path-syntax",
+    Severity.ERROR,
+    "RFC 5321 section 4.1.2",
+    fix="Give MAIL and RCPT one plain address in angle brackets, as in <ada@example.org>.",
+    refusal=(501, "1.3"),
+)
+def path_syntax(draft: Draft) -> Iterator[Flaw]:
+    """A path of the envelope is no mailbox, or is over a limit.
+
+    Servers answer 501 or 553 to such a path, and the recipient gets nothing. The limits are 64
+    octets for the local part, 255 for the domain and 256 for the whole path with its brackets.
+
+    Pass the bare address to the mail library: the display name belongs in the header field only.
+    """
+    for path in _paths(draft):
+        trouble = _trouble(path)
+        if trouble:
+            yield _flaw(f"{trouble} in the path <{_shown(path)}>", path)
+
+
+@rule(
+    "ENV002",
+    "path-domain-unqualified",
+    Severity.WARNING,
+    "RFC 6409 section 4.2",
+    fix="Use the full domain name, as in ada@mail.example.org.",
+    refusal=(554, "1.2"),
+)
+def domain_unqualified(draft: Draft) -> Iterator[Flaw]:
+    """A domain of the envelope is not fully qualified.
+
+    A name like "web1" or "localhost" means something on your network only: other servers can't
+    reply or bounce to it, and most refuse it. A warning here, since such names are at home in
+    development.
+
+    Set the sender domain in the application's mail settings.
+    """
+    for path in _paths(draft):
+        domain = _split(path)[1]
+        if domain and "." not in domain and not domain.startswith("[") and _LABEL.fullmatch(domain):
+            yield _flaw(f'the domain "{_shown(domain)}" is not fully qualified', path)
+
+
+@rule(
+    "ENV003",
+    "path-not-ascii",
+    Severity.ERROR,
+    "RFC 6531 section 3.3",
+    fix="Add SMTPUTF8 to MAIL when the server offers it, or use an ASCII address.",
+    refusal=(553, "6.7"),
+)
+def path_not_ascii(draft: Draft) -> Iterator[Flaw]:
+    """A path holds octets over 127 without the SMTPUTF8 parameter, or is not UTF-8.
+
+    Without SMTPUTF8 the next server doesn't expect such an address and refuses it.
+
+    Ask for SMTPUTF8, or write the domain in its ASCII form (xn--...); a local part has none.
+    """
+    for path in _paths(draft):
+        if path.isascii():
+            continue
+        if any("\ud800" <= character <= "\udfff" for character in path):
+            yield _flaw(f"the path <{_shown(path)}> is not UTF-8", path)
+        elif draft.envelope is not None and not draft.envelope.smtputf8:
+            yield _flaw(f"the path <{_shown(path)}> is not ASCII, and SMTPUTF8 was not asked", path)
+
+
+def _paths(draft: Draft) -> Iterator[str]:
+    if draft.envelope is not None:
+        if draft.envelope.reverse_path:  # "" is the null reverse-path
+            yield draft.envelope.reverse_path
+        yield from (recipient.forward_path for recipient in draft.envelope.recipients)
+
+
+def _split(path: str) -> tuple[str, str]:
+    route = _ROUTE.match(path)
+    local, _, domain = path[route.end() if route else 0 :].rpartition("@")
+    return local, domain
+
+
+def _trouble(path: str) -> str:
+    if path.lower() == "postmaster":  # RFC 5321 section 4.5.1: the one path without a domain
+        return ""
+    local, domain = _split(path)
+    if not domain or not local:
+        return "no domain" if "@" not in path else "an empty local part or domain"
+    return _too_long(path, local, domain) or _bad_local(local) or _bad_domain(domain)
+
+
+def _too_long(path: str, local: str, domain: str) -> str:
+    for what, text, limit in (
+        ("a local part", local, MAX_LOCAL),
+        ("a domain", domain, MAX_DOMAIN),
+        ("a length", path, MAX_PATH),
+    ):
+        size = len(text.encode("utf-8", "surrogateescape"))
+        if size > limit:
+            return f"{what} of {size} octets (at most {limit})"
+    return ""
+
+
+def _bad_local(local: str) -> str:
+    return "" if _LOCAL.fullmatch(local) else "a local part that is neither dotted nor quoted"
+
+
+def _bad_domain(domain: str) -> str:
+    if domain.startswith("["):
+        return "" if _literal_is_good(domain) else "an address literal that is none"
+    for label in domain.split("."):
+        if not _LABEL.fullmatch(label) or len(label) > MAX_LABEL:
+            return f'a domain with the label "{_shown(label)}"'
+    return ""
+
+
+def _literal_is_good(domain: str) -> bool:
+    found = _LITERAL.fullmatch(domain)
+    if found is None:
+        return False
+    try:
+        ipaddress.IPv6Address(found[2]) if found[1] else ipaddress.IPv4Address(found[2])
+    except ValueError:
+        return False
+    return True
+
+
+def _shown(text: str) -> str:
+    return ascii(text[:MAX_LOCAL])[1:-1]
+
+
+def _flaw(text: str, path: str) -> Flaw:
+    return Flaw(text, None, "envelope", path.encode("utf-8", "surrogateescape"))

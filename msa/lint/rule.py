@@ -1,0 +1,172 @@
+"""What a rule is, and the `Draft` it looks at."""
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+
+from msa.envelope import Envelope
+from msa.lint.finding import MAX_EVIDENCE, Flaw, Severity
+from msa.message.mailbox import AddressList, read_addresses
+from msa.message.tree import Field, Message, Part, parse
+
+ADDRESS_FIELDS = (
+    *("from", "sender", "reply-to", "to", "cc", "bcc"),
+    *("resent-from", "resent-sender", "resent-to", "resent-cc", "resent-bcc"),
+)
+
+MAX_LOOK_ALIKES = 1_000  # of one message that are remembered
+_LOOK_ALIKE = re.compile(rb"(?:\r\n|\r|\n)\0?\.\0?(?=(\r\n|\r|\n))")
+
+
+class LineEnds:
+    """How the lines of a content end."""
+
+    def __init__(self, content: bytes) -> None:
+        self.lf = content.count(b"\n")
+        self.crlf = content.count(b"\r\n")
+
+    @property
+    def bare_lf(self) -> int:
+        """The number of LF without CR before it."""
+        return self.lf - self.crlf
+
+
+class Draft:
+    """A message under inspection: its octets, their tree, the envelope; shared facts once."""
+
+    def __init__(self, content: bytes, envelope: Envelope | None = None) -> None:
+        self.content = content
+        self.envelope = envelope
+        self.message: Message = parse(content)
+        self.root: Part = self.message.root
+        self._addresses: dict[int, AddressList] = {}
+
+    @cached_property
+    def fields(self) -> dict[str, list[Field]]:
+        """The fields of the message itself by lower-case name."""
+        index: dict[str, list[Field]] = {}
+        for field in self.root.fields:
+            index.setdefault(field.name.lower(), []).append(field)
+        return index
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """The author's own parts: what stands inside an enclosed message is another's work."""
+        return tuple(_own(self.root))
+
+    @cached_property
+    def is_ascii(self) -> bool:
+        """No octet is over 127."""
+        return self.content.isascii()
+
+    @cached_property
+    def line_ends(self) -> LineEnds:
+        """How the lines end."""
+        return LineEnds(self.content)
+
+    @property
+    def at_rest(self) -> bool:
+        """A text file as it lies on a disk: all its lines end in LF, and no SMTP was spoken."""
+        return self.envelope is None and not self.line_ends.crlf
+
+    @cached_property
+    def end_of_data(self) -> tuple[tuple[int, int], ...]:
+        """The ranges that some server takes for the end of the data, at most MAX_LOOK_ALIKES."""
+        content = self.content
+        # Three quick searches instead of a slow one: hardly any mail has a line that begins so.
+        if not (b"\n." in content or b"\r." in content or b"\0." in content):
+            return ()
+        spans = (
+            (found.start(), found.end(1))
+            for found in _LOOK_ALIKE.finditer(content)
+            if found[0] != b"\r\n." or found[1] != b"\r\n"  # a doubled dot, undoubled: legal
+        )
+        return tuple(islice(spans, MAX_LOOK_ALIKES))
+
+    def addresses(self, field: Field) -> AddressList:
+        """Return an address field of the message itself, read once."""
+        read = self._addresses.get(field.start)
+        if read is None:
+            read = self._addresses[field.start] = read_addresses(self.value(field))
+        return read
+
+    def value(self, field: Field) -> bytes:
+        """Return a field's value as written."""
+        return self.message.value(field)
+
+    def flaw(
+        self,
+        text: str,
+        start: int,
+        end: int,
+        part: Part | None = None,
+        *,
+        severity: Severity | None = None,
+    ) -> Flaw:
+        """Return a flaw over a range of the content."""
+        path = "" if part is None else part.path
+        evidence = self.content[start : min(end, start + MAX_EVIDENCE)]
+        return Flaw(text, start, path, evidence, severity)
+
+    def stray_named(self, name: str) -> bool:
+        """Say whether some line that is no field begins with a field's name.
+
+        Then the cause is that line, and the field isn't called missing.
+        """
+        wanted = name.encode()
+        return any(
+            self.content[stray.start : stray.start + len(wanted)].lower() == wanted
+            for stray in self.root.strays
+        )
+
+
+def _own(part: Part) -> Iterator[Part]:
+    yield part
+    if part.delimiters is not None:
+        for child in part.parts:
+            yield from _own(child)
+
+
+Check = Callable[[Draft], Iterator[Flaw]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule of the catalogue; its check's docstring is its documentation page."""
+
+    code: str  # three letters of the family and three digits, never used again
+    name: str  # kebab-case
+    severity: Severity
+    reference: str
+    fix: str
+    refusal: tuple[int, str]  # reply code and detail of the enhanced code, in mode `reject`
+    check: Check
+
+    @property
+    def documentation(self) -> str:
+        """What it means, why it matters, how to mend it."""
+        return inspect.getdoc(self.check) or ""
+
+
+def rule(
+    code: str,
+    name: str,
+    severity: Severity,
+    reference: str,
+    *,
+    fix: str,
+    refusal: tuple[int, str] = (554, "6.0"),
+) -> Callable[[Check], Rule]:
+    """Turn a check into a `Rule`. Nothing is registered: `RULES` lists them by hand."""
+    return lambda check: Rule(
+        code=code,
+        name=name,
+        severity=severity,
+        reference=reference,
+        fix=fix,
+        refusal=refusal,
+        check=check,
+    )

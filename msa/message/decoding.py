@@ -1,0 +1,74 @@
+"""The octets of a part: transfer decoding, and text by its charset; bounded, and never raising."""
+
+import binascii
+import quopri
+import re
+
+from msa.message.charset import decode_text
+from msa.message.tree import Message, Part
+
+MAX_DECODED = 64 * 1024 * 1024  # octets of one part, before decoding; the largest message is 50 MB
+
+_NOT_BASE64 = bytes(
+    set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
+)
+_QP_UNIT = re.compile(rb"=[0-9A-Fa-f]{2}|=[ \t]*\r?\n|[^=]|=", re.DOTALL)
+
+
+def octets(message: Message, part: Part, limit: int = MAX_DECODED) -> bytes:
+    """Return a part's body with its transfer encoding undone, of at most `limit` encoded octets.
+
+    Illegal characters of base64 are skipped; an unknown encoding is taken as none.
+    """
+    start, end = part.body
+    body = message.content[start : min(end, start + limit)]
+    if part.encoding == "quoted-printable":
+        return quopri.decodestring(body)
+    if part.encoding == "base64":
+        return _base64(body)
+    return body
+
+
+def text(message: Message, part: Part, limit: int = MAX_DECODED) -> str:
+    """Return a text part's body as text; without a charset it is read as UTF-8."""
+    return decode_text(octets(message, part, limit), part.charset or "utf-8")
+
+
+def encoded_offset(message: Message, part: Part, decoded: int) -> int:
+    """Return where in the content the octet number `decoded` of a decoded body is written."""
+    start, end = part.body
+    if part.encoding == "quoted-printable":
+        return _quoted_printable_offset(message.content, part, decoded)
+    if part.encoding == "base64":
+        return min(start + _base64_index(message.content[start:end], decoded * 4 // 3), end)
+    return min(start + decoded, end)
+
+
+def _base64(body: bytes) -> bytes:
+    data = body.translate(None, _NOT_BASE64)
+    data = data.partition(b"=")[0]
+    data = data[: len(data) - (len(data) % 4 == 1)]  # one character alone says nothing
+    return binascii.a2b_base64(data + b"=" * (-len(data) % 4))
+
+
+def _base64_index(body: bytes, characters: int) -> int:
+    """Return the index of the n-th character of the alphabet."""
+    seen = 0
+    for index, octet in enumerate(body):
+        if octet not in _NOT_BASE64_SET:
+            if seen == characters:
+                return index
+            seen += 1
+    return len(body)
+
+
+_NOT_BASE64_SET = frozenset(_NOT_BASE64)
+
+
+def _quoted_printable_offset(content: bytes, part: Part, decoded: int) -> int:
+    seen = 0
+    for unit in _QP_UNIT.finditer(content, part.body.start, part.body.end):
+        if seen >= decoded and not unit[0].endswith(b"\n"):
+            return unit.start()
+        seen += not (unit[0][:1] == b"=" and unit[0][-1:] == b"\n")
+    return part.body.end

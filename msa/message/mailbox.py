@@ -1,0 +1,272 @@
+"""Address lists of header fields (RFC 5322 section 3.4), with positions and graded troubles.
+
+The text is cut into tokens, each element's tokens are spelled as a short word ("aa<a@a.a>"), and
+the grammar is a handful of patterns over such words. What fails is classified and skipped, so
+one bad address hides none of its neighbours.
+"""
+
+import re
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import NamedTuple
+
+MAX_LIST = 131_072  # octets of one field that are read: 1,000 recipients take about 50,000
+
+_TOKEN = re.compile(
+    rb"([!#$%&'*+/=?^_`{|}~0-9A-Za-z\x80-\xff-]+)"  # a: an atom; octets over 127 are RFC 6532's
+    rb'|("[^"\\]*(?:\\.[^"\\]*)*")'  # q: a quoted string
+    rb"|(\[[^\[\]\\]*\])"  # d: a domain literal
+    rb"|([ \t\r\n]+)"
+    rb"|(.)",
+    re.DOTALL,
+)
+_COMMENT_MARK = re.compile(rb"\\.|[()]", re.DOTALL)
+
+_ADDRESS = r"[aq](?:\.[aq])*@(?:a(?:\.a)*|d)"
+_BARE = re.compile(_ADDRESS)
+_ANGLE = re.compile(rf"([aq][aq.]*)?<((?:,*@a(?:\.a)*)(?:,(?:@a(?:\.a)*)?)*:)?({_ADDRESS})>")
+_LOCAL_ONLY = re.compile(r"[aq](?:\.[aq])*|(?:[aq][aq.]*)?<[aq](?:\.[aq])*>")
+_PHRASE = re.compile(r"[aq][aq.]*")
+_ANGLE_END = re.compile(rf"{_ADDRESS}>")
+
+
+class TroubleKind(StrEnum):
+    """What is wrong with one element of a list."""
+
+    SYNTAX = "syntax"  # no address by any reading
+    NO_DOMAIN = "no-domain"  # a local part alone
+    UNQUOTED = "unquoted"  # a display name whose specials change what the field means
+
+
+class Trouble(NamedTuple):
+    """A range of the value that is no address, and why."""
+
+    kind: TroubleKind
+    text: str
+    start: int
+    end: int
+
+
+class Mailbox(NamedTuple):
+    """One address; positions count from the start of the value."""
+
+    phrase: bytes  # the display name as written, b"" without one
+    local: bytes  # without comments and spaces, quotes kept
+    domain: bytes
+    start: int
+    end: int
+
+    @property
+    def address(self) -> bytes:
+        """The addr-spec."""
+        return self.local + b"@" + self.domain
+
+
+class AddressList(NamedTuple):
+    """What an address field holds."""
+
+    mailboxes: tuple[Mailbox, ...]
+    troubles: tuple[Trouble, ...]
+    groups: int
+    cut: bool  # the value is longer than MAX_LIST
+
+
+class _Token(NamedTuple):
+    kind: str
+    start: int
+    end: int
+
+
+class _Element(NamedTuple):
+    tokens: list[_Token]
+    word: str
+    in_group: int  # 0: in none; else the number of the group
+
+
+def read_addresses(value: bytes) -> AddressList:
+    """Read a mailbox-list or address-list; never raises."""
+    text = value[:MAX_LIST]
+    simple = _SIMPLE.fullmatch(text)
+    if simple is not None:
+        phrase, local, domain = simple[1] or b"", simple[2] or simple[4], simple[3] or simple[5]
+        start, end = _trimmed(text)
+        return AddressList((Mailbox(phrase, local, domain, start, end),), (), 0, False)
+    elements, groups, open_group = _elements(text)
+    mailboxes: list[Mailbox] = []
+    troubles: list[Trouble] = []
+    named = False  # the element to the right is a named address: a bare phrase belongs to it
+    for element in reversed(elements):
+        read = _read(text, element, named=named)
+        (mailboxes if isinstance(read, Mailbox) else troubles).append(read)  # type: ignore[arg-type]  # one list each
+        named = bool(read.phrase if isinstance(read, Mailbox) else read.kind == "unquoted")
+    troubles.reverse()
+    if open_group is not None:
+        troubles.append(_unclosed(text, open_group, elements))
+    return AddressList(tuple(reversed(mailboxes)), tuple(troubles), groups, len(value) > MAX_LIST)
+
+
+# The two common forms in one step, without tokens: 3 us instead of 15. Every repetition is of one
+# class and ends at an octet outside it, so no text makes it walk twice.
+_ATOM = rb"[!#$%&'*+/=?^_`{|}~0-9A-Za-z\x80-\xff-]+"
+_DOTTED = _ATOM + rb"(?:\." + _ATOM + rb")*"
+_SIMPLE = re.compile(
+    rb"[ \t]*(?:("
+    + rb'"[^"\\\r\n]*"|'
+    + _ATOM
+    + rb"(?:[ \t]"
+    + _ATOM
+    + rb")*)[ \t]*<("
+    + _DOTTED
+    + rb")@("
+    + _DOTTED
+    + rb")>|("
+    + _DOTTED
+    + rb")@("
+    + _DOTTED
+    + rb"))[ \t]*"
+)
+
+
+def _trimmed(text: bytes) -> tuple[int, int]:
+    return len(text) - len(text.lstrip()), len(text.rstrip())
+
+
+def _tokens(text: bytes) -> Iterator[_Token]:
+    """Yield the tokens; comments and white space are left out."""
+    at, end = 0, len(text)
+    comments_close = True
+    while at < end:
+        if text[at] == 0x28 and comments_close:
+            stop = _comment_end(text, at)
+            if stop is not None:
+                at = stop
+                continue
+            comments_close = False  # looking again at each later "(" would take quadratic time
+        found = _TOKEN.match(text, at)
+        assert found is not None  # the last alternative takes any octet
+        if found[0] == b'"':
+            yield _Token('"', at, end)  # it never closes, so all the rest is inside it
+            return
+        if found.lastindex != 4:
+            yield _Token(_KINDS.get(found.lastindex or 5) or chr(text[at]), at, found.end())
+        at = found.end()
+
+
+_KINDS = {1: "a", 2: "q", 3: "d"}
+
+
+def _comment_end(text: bytes, at: int) -> int | None:
+    depth = 0
+    for mark in _COMMENT_MARK.finditer(text, at):
+        if mark[0] == b"(":
+            depth += 1
+        elif mark[0] == b")":
+            depth -= 1
+            if depth == 0:
+                return mark.end()
+    return None
+
+
+def _elements(text: bytes) -> tuple[list[_Element], int, _Token | None]:
+    """Cut the tokens at commas and groups; the token that opened an unclosed group comes last."""
+    elements: list[_Element] = []
+    tokens: list[_Token] = []
+    groups, in_group, in_angle = 0, 0, False
+    opened: _Token | None = None
+
+    def close() -> None:
+        if tokens:
+            word = "".join(token.kind for token in tokens)
+            elements.append(_Element(tokens.copy(), word, in_group))
+            tokens.clear()
+
+    for token in _tokens(text):
+        kind = token.kind
+        if kind == "," and not in_angle:
+            close()
+        elif kind == ":" and not in_group and not in_angle and _is_phrase(tokens):
+            groups += 1
+            in_group, opened = groups, tokens[0]
+            tokens.clear()
+        elif kind == ";" and in_group and not in_angle:
+            close()
+            in_group, opened = 0, None
+        else:
+            in_angle = kind == "<" or (in_angle and kind != ">")
+            tokens.append(token)
+    close()
+    return elements, groups, opened
+
+
+def _is_phrase(tokens: list[_Token]) -> bool:
+    return _PHRASE.fullmatch("".join(token.kind for token in tokens)) is not None
+
+
+def _read(text: bytes, element: _Element, *, named: bool) -> Mailbox | Trouble:
+    tokens, word = element.tokens, element.word
+    start, end = tokens[0].start, tokens[-1].end
+    if _BARE.fullmatch(word):
+        return _mailbox(text, tokens, 0, len(tokens), 0)
+    angle = _ANGLE.fullmatch(word)
+    if angle is not None:
+        return _mailbox(text, tokens, angle.start(3), angle.end(3), angle.end(1))
+    if named and _PHRASE.fullmatch(word) and "a" in word:
+        return Trouble(TroubleKind.UNQUOTED, "a comma in a display name", start, end)
+    if _LOCAL_ONLY.fullmatch(word):
+        return Trouble(TroubleKind.NO_DOMAIN, "an address without a domain", start, end)
+    mark = _special_in_name(word)
+    if mark:
+        return Trouble(TroubleKind.UNQUOTED, f"{mark!r} in a display name", start, end)
+    return Trouble(TroubleKind.SYNTAX, _why(word), start, end)
+
+
+def _special_in_name(word: str) -> str:
+    """Return the first special before a good angle address, "" when that is not what is wrong."""
+    name, _, address = word.rpartition("<")
+    if not _ANGLE_END.fullmatch(address) or "<" in name or '"' in name:
+        return ""
+    return next((kind for kind in name if kind not in "aq."), "")
+
+
+def _mailbox(text: bytes, tokens: list[_Token], first: int, last: int, named: int) -> Mailbox:
+    spec = [text[token.start : token.end] for token in tokens[first:last]]
+    sign = spec.index(b"@")
+    phrase = text[tokens[0].start : tokens[named - 1].end] if named > 0 else b""
+    local, domain = b"".join(spec[:sign]), b"".join(spec[sign + 1 :])
+    return Mailbox(phrase, local, domain, tokens[0].start, tokens[-1].end)
+
+
+def _why(word: str) -> str:
+    for mark, reason in _REASONS:
+        if mark in word:
+            return reason
+    return "it has no address" if "@" not in word else "it is not an address"
+
+
+_REASONS = (
+    ('"', "a quoted string never closes"),
+    (";", "addresses are separated by commas, not semicolons"),
+    ("@@", "it has two at signs in a row"),
+    ("..", "it has two dots in a row"),
+    (".@", "the local part ends in a dot"),
+    ("@.", "the domain starts with a dot"),
+    ("<>", "the angle brackets are empty"),
+)
+
+
+def _unclosed(text: bytes, opened: _Token, elements: list[_Element]) -> Trouble:
+    members = [element for element in elements if element.in_group]
+    if members and (found := _ANGLE.fullmatch(members[0].word)) and found[1]:
+        return Trouble(TroubleKind.UNQUOTED, "':' in a display name", opened.start, opened.end)
+    return Trouble(TroubleKind.SYNTAX, "a group never ends", opened.start, len(text.rstrip()))
+
+
+def display_name(phrase: bytes) -> bytes:
+    """Unquote a display name; encoded-words are left as they are."""
+    if b'"' not in phrase:
+        return phrase
+    return _QUOTED.sub(lambda found: _ESCAPE.sub(rb"\1", found[1]), phrase)
+
+
+_QUOTED = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL)
+_ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
