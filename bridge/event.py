@@ -1,4 +1,4 @@
-"""What a Kafka record is and says: `Record`, `Event`, `Tombstone`, `Unusable`."""
+"""What a Kafka record is and says: `Record`, `NewRecord`, `Event`, `Tombstone`, `Unusable`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,6 +26,15 @@ class Record:
     ref: EventRef
     key: bytes | None
     value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NewRecord:
+    """A record that is yet to be produced."""
+
+    value: bytes | None
+    key: bytes | None = None
     headers: tuple[tuple[str, bytes], ...] = ()
 
 

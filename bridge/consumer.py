@@ -1,0 +1,336 @@
+"""Reading from Kafka, and producing to it by hand; the only door to aiokafka beside the broker.
+
+The rules, each for a reason that was seen: raw octets and no deserialiser, since one bad record
+stops a deserialiser for ever. Offsets are committed explicitly, only forward, only after their
+records are rows, in a task with a time limit, since `commit()` never gives up. The loop never
+awaits work, since a consumer that does not poll is thrown out of its group.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka.errors import KafkaError, RecordTooLargeError
+
+from bridge.event import EventRef, NewRecord, Record
+from bridge.formats import MAX_VALUE_OCTETS, identify
+from bridge.options import KafkaOptions
+from bridge.ports import EventLedger, LedgerEntry
+
+log = logging.getLogger(__name__)
+
+SESSION_S = 30.0  # a member that is silent for this long is dead
+REBALANCE_S = 60.0  # aiokafka takes the session time-out otherwise, too short to drain
+DRAIN_S = 10.0  # for rows being written when partitions go away; well below REBALANCE_S
+COMMIT_S = 5.0  # `commit()` itself retries for ever
+STOP_S = 2.0
+START_S = 30.0
+POLL_S = 0.2
+RECORDS = 500  # of one poll
+UNSTORED_HIGH = 2000  # records read and not yet rows, at which reading pauses
+MAX_FETCH_OCTETS = 2 << 20  # of a partition; twice Kafka's default for one record
+BACK_OFF_S = (0.5, 1.0, 2.0, 5.0, 10.0)
+SILENCE_S = 3 * SESSION_S  # without a fetch; then the consumer is replaced
+
+
+@dataclass(slots=True)
+class Counts:
+    """What happened since the start, for health and metrics."""
+
+    records: int = 0
+    rebalances: int = 0
+    commits_failed: int = 0
+    lost_to_retention: int = 0  # records that were deleted before they were read
+    too_large: int = 0
+
+
+class Consumer:
+    """Reads records into the ledger for as long as it runs."""
+
+    def __init__(
+        self,
+        options: KafkaOptions,
+        ledger: EventLedger,
+        *,
+        admit: Callable[[Sequence[LedgerEntry]], None],
+        is_full: Callable[[], bool],
+    ) -> None:
+        """Give new rows to `admit`; while `is_full` says so, read nothing."""
+        self._options = options
+        self._ledger = ledger
+        self._admit = admit
+        self._is_full = is_full
+        self.counts = Counts()
+        self.waiting = f"waiting for Kafka at {options.bootstrap}"  # "" while it is assigned
+        self._session: _Session | None = None
+        self._is_stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Consume until stopped; Kafka may come, go and come back."""
+        failures = 0
+        while not self._is_stopping.is_set():
+            session = _Session(self._options, self._ledger, self._admit, self._is_full, self.counts)
+            try:
+                await session.start()
+                self._session = session
+                self.waiting = ""
+                log.info(
+                    "reading %s from Kafka at %s",
+                    ", ".join(self._options.topics),
+                    self._options.bootstrap,
+                )
+                failures = 0
+                await session.poll(self._is_stopping)
+            except (KafkaError, OSError, TimeoutError) as error:
+                self._report(error, failures)
+                failures += 1
+            finally:
+                await session.stop()
+            with contextlib.suppress(TimeoutError):
+                delay_s = BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)]
+                await asyncio.wait_for(self._is_stopping.wait(), delay_s)
+
+    def stop(self) -> None:
+        """Ask `run` to end: it writes what it has, commits, and leaves; at most 3 times STOP_S."""
+        self._is_stopping.set()
+
+    def _report(self, error: BaseException, failures: int) -> None:
+        self.waiting = f"waiting for Kafka at {self._options.bootstrap}"
+        if failures % 10 == 0:  # once, and then now and again
+            log.warning("%s: %s", self.waiting, " ".join(str(error).split()) or repr(error))
+
+
+class _Session(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+    """One consumer object, from its start to its end."""
+
+    def __init__(
+        self,
+        options: KafkaOptions,
+        ledger: EventLedger,
+        admit: Callable[[Sequence[LedgerEntry]], None],
+        is_full: Callable[[], bool],
+        counts: Counts,
+    ) -> None:
+        self._options = options
+        self._ledger = ledger
+        self._admit = admit
+        self._is_full = is_full
+        self._counts = counts
+        self._consumer: Any = None
+        self._epoch = 0  # counts up when partitions are taken away: what is older is not stored
+        self._unstored: list[tuple[int, Record]] = []
+        self._has_unstored = asyncio.Event()
+        self._is_stored = asyncio.Event()
+        self._is_stored.set()
+        self._stored: dict[TopicPartition, int] = {}  # next offset to read, as rows say
+        self._committed: dict[TopicPartition, int] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Join the group; raises `KafkaError`, `OSError` or `TimeoutError` when Kafka is away."""
+        self._consumer = AIOKafkaConsumer(
+            **self._options.client(),
+            group_id=self._options.group,
+            group_instance_id=self._options.instance,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",  # a new group must not skip what was sent before it
+            isolation_level="read_committed",  # an aborted transaction makes no mail
+            partition_assignment_strategy=(StickyPartitionAssignor,),
+            session_timeout_ms=int(SESSION_S * 1000),
+            rebalance_timeout_ms=int(REBALANCE_S * 1000),
+            max_partition_fetch_bytes=MAX_FETCH_OCTETS,
+            fetch_max_bytes=4 * MAX_FETCH_OCTETS,
+            metadata_max_age_ms=30_000,  # a topic that appears is read half a minute later
+        )
+        pattern = self._options.pattern()
+        if pattern:
+            self._consumer.subscribe(pattern=pattern, listener=self)
+        else:
+            self._consumer.subscribe(topics=self._options.topics, listener=self)
+        await asyncio.wait_for(self._consumer.start(), START_S)
+        self._tasks = [
+            asyncio.create_task(self._store_for_ever()),
+            asyncio.create_task(self._commit_for_ever()),
+        ]
+
+    async def poll(self, is_stopping: asyncio.Event) -> None:
+        """Read until asked to stop; raises what makes the consumer useless."""
+        while not is_stopping.is_set():
+            self._regulate()
+            self._check_silence()
+            for task in self._tasks:
+                if task.done():
+                    task.result()  # raises: they only end by a fault of ours
+            try:
+                batches = await self._consumer.getmany(
+                    timeout_ms=int(POLL_S * 1000), max_records=RECORDS
+                )
+            except RecordTooLargeError as error:
+                # aiokafka stepped over it; older brokers only, newer ones send the record anyway.
+                self._counts.too_large += 1
+                log.error("a record is too large to be read, and left out: %s", error.args)
+                continue
+            self._take(batches)
+
+    async def stop(self) -> None:
+        """Store and commit what was read, and leave; each step has its time."""
+        if self._consumer is None:
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._is_stored.wait(), STOP_S)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._commit(STOP_S)
+        with contextlib.suppress(KafkaError, OSError, TimeoutError):
+            await asyncio.wait_for(self._consumer.stop(), STOP_S)
+
+    async def on_partitions_revoked(self, revoked: Iterable[Any]) -> None:
+        """Drain first, fence second: what is being written is finished and committed."""
+        self._counts.rebalances += 1
+        self._has_unstored.set()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._is_stored.wait(), DRAIN_S)
+        await self._commit(STOP_S)
+        self._epoch += 1
+        self._unstored.clear()
+        self._is_stored.set()
+        self._stored.clear()
+        self._committed.clear()
+
+    async def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
+        """Look for records that were deleted before they were read."""
+        partitions = list(assigned)
+        log.info("assigned: %s", ", ".join(f"{p.topic}/{p.partition}" for p in partitions) or "-")
+        self._tasks.append(asyncio.create_task(self._count_lost(partitions)))
+        self._tasks = [task for task in self._tasks if not _ended_well(task)]
+
+    def _regulate(self) -> None:
+        """Pause or resume all partitions; polling goes on, as it keeps the membership."""
+        assigned = self._consumer.assignment()
+        if self._is_full() or len(self._unstored) >= UNSTORED_HIGH:
+            running = assigned - self._consumer.paused()
+            if running:
+                self._consumer.pause(*running)
+        elif len(self._unstored) < UNSTORED_HIGH // 2:
+            paused = assigned & self._consumer.paused()
+            if paused:
+                self._consumer.resume(*paused)
+
+    def _check_silence(self) -> None:
+        """Raise when no partition has been fetched for too long (the client may hang)."""
+        running = self._consumer.assignment() - self._consumer.paused()
+        seen = [self._consumer.last_poll_timestamp(partition) for partition in running]
+        times = [time_ms / 1000 for time_ms in seen if time_ms]
+        if times and max(times) < time.time() - SILENCE_S and not self._consumer.paused():
+            raise TimeoutError(f"no answer for {SILENCE_S:.0f} s")
+
+    def _take(self, batches: Mapping[Any, Sequence[Any]]) -> None:
+        records = [_record(message) for batch in batches.values() for message in batch]
+        if records:
+            self._counts.records += len(records)
+            self._unstored += [(self._epoch, record) for record in records]
+            self._is_stored.clear()
+            self._has_unstored.set()
+
+    async def _store_for_ever(self) -> None:
+        failures = 0
+        while True:
+            await self._has_unstored.wait()
+            self._has_unstored.clear()
+            while self._unstored:
+                try:
+                    await self._store()
+                    failures = 0
+                except Exception:  # whatever a database may raise; nothing is committed meanwhile
+                    log.exception("the ledger takes no events; they stay in Kafka")
+                    await asyncio.sleep(BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)])
+                    failures += 1
+            self._is_stored.set()
+
+    async def _store(self) -> None:
+        batch = self._unstored[:RECORDS]
+        epoch = self._epoch
+        entries = await self._ledger.receive([identify(record) for _, record in batch])
+        self._admit(entries)
+        if epoch != self._epoch:
+            return  # the partitions are gone: they are rows now, but the offsets aren't ours
+        del self._unstored[: len(batch)]
+        for _, record in batch:
+            partition = TopicPartition(record.ref.topic, record.ref.partition)
+            self._stored[partition] = record.ref.offset + 1
+
+    async def _commit_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(POLL_S)
+            await self._commit(COMMIT_S)
+
+    async def _commit(self, timeout_s: float) -> None:
+        """Commit what became rows, only forward and only for partitions that are still ours."""
+        assigned = self._consumer.assignment()
+        offsets = {
+            partition: offset
+            for partition, offset in self._stored.items()
+            if partition in assigned and offset > self._committed.get(partition, -1)
+        }
+        if not offsets:
+            return
+        try:
+            await asyncio.wait_for(self._consumer.commit(offsets), timeout_s)
+        except (KafkaError, TimeoutError, OSError) as error:
+            self._counts.commits_failed += 1  # harmless: what comes again is known to the ledger
+            log.warning("offsets not committed: %s", str(error) or type(error).__name__)
+            return
+        self._committed.update(offsets)
+
+    async def _count_lost(self, partitions: Sequence[Any]) -> None:
+        try:
+            begins = await asyncio.wait_for(self._consumer.beginning_offsets(partitions), COMMIT_S)
+            for partition in partitions:
+                next_offset = await asyncio.wait_for(self._consumer.committed(partition), COMMIT_S)
+                lost = begins[partition] - next_offset if next_offset is not None else 0
+                if lost > 0:
+                    self._counts.lost_to_retention += lost
+                    where = f"{partition.topic}/{partition.partition}"
+                    log.error("%s: %d records were deleted before they were read", where, lost)
+        except (KafkaError, TimeoutError, OSError) as error:
+            log.info("lost records could not be counted: %s", error)
+
+
+def _ended_well(task: "asyncio.Task[None]") -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None
+
+
+def _record(message: Any) -> Record:
+    value = message.value
+    if value is not None and len(value) > MAX_VALUE_OCTETS:
+        value = value[: MAX_VALUE_OCTETS + 1]  # it is parked for its size; its rest serves nobody
+    ref = EventRef(message.topic, message.partition, message.offset, message.timestamp)
+    headers = tuple((name, octets or b"") for name, octets in message.headers)
+    return Record(ref, message.key, value, headers)
+
+
+async def produce(
+    options: KafkaOptions, topic: str, records: Iterable[NewRecord]
+) -> tuple[EventRef, ...]:
+    """Produce records in order, and return where each one stands.
+
+    Raises `KafkaError` (`ConnectionError` is not among its bases) or `TimeoutError`.
+    """
+    producer = AIOKafkaProducer(**options.client(), enable_idempotence=True, acks="all")
+    await asyncio.wait_for(producer.start(), START_S)
+    try:
+        sent = [
+            await producer.send(topic, record.value, record.key, headers=list(record.headers))
+            for record in records
+        ]
+        placed = [await asyncio.wait_for(future, START_S) for future in sent]
+    finally:
+        await producer.stop()
+    return tuple(EventRef(topic, p.partition, p.offset, p.timestamp) for p in placed)
