@@ -1,10 +1,13 @@
-"""Days of retries in a moment: `advance_until_idle` jumps from due time to due time."""
+"""Days of retries in a moment: jump from due time to due time, and settle what is due at each.
+
+Nothing can happen between two due times, so nothing is missed.
+"""
 
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sandbox_mta.mta.clock import ClockKeeper
+from sandbox_mta.mta.clock import ClockKeeper, check_step
 from sandbox_mta.mta.worker import Worker
 
 MAX_JUMPS = 100_000  # a year of tries every five minutes; beyond that something never ends
@@ -22,50 +25,64 @@ class Advance:
     ended_at: datetime
     jumps: int
     settled: int  # attempts made on the way
-    left: int  # recipients that are not settled: 0 unless a bound was met
+    left: int  # recipients that are not settled
 
     @property
     def is_idle(self) -> bool:
         return self.left == 0
 
 
+async def advance_by(worker: Worker, keeper: ClockKeeper, by: timedelta) -> Advance:
+    """Move the clock, making every attempt that falls due on the way at its own time.
+
+    The worker's loop pauses meanwhile. Raises ValueError for a step that is not forward or is
+    too long.
+    """
+    check_step(by)
+    return await _advance(worker, keeper, keeper.clock.now() + by, MAX_JUMPS)
+
+
 async def advance_until_idle(
     worker: Worker, keeper: ClockKeeper, *, max_jumps: int = MAX_JUMPS
 ) -> Advance:
-    """Move the clock to each due time and settle what is due, until nothing waits.
+    """Move the clock until nothing waits; `left` is above 0 when a bound was met before that."""
+    return await _advance(worker, keeper, None, max_jumps)
 
-    Nothing can happen between two due times, so nothing is missed. The worker's own loop pauses
-    meanwhile; mail that is submitted meanwhile is settled too.
-    """
+
+async def _advance(
+    worker: Worker, keeper: ClockKeeper, until: datetime | None, max_jumps: int
+) -> Advance:
     started_at = keeper.clock.now()
     jumps = 0
     async with worker.paused():
         settled = await worker.settle_due()
         while jumps < max_jumps:
-            due_at = await worker.queue.next_due()
-            if due_at is None:
-                if await _others_are_done(worker):
-                    break
-            else:
-                grain = GRAIN if jumps else timedelta(0)
-                await keeper.advance_to(max(due_at, keeper.clock.now() + grain))
+            due_at = await _next_due(worker, patient=until is None)
+            if due_at is None or (until is not None and due_at > until):
+                break
+            grain = GRAIN if jumps else timedelta(0)
+            moment = max(due_at, keeper.clock.now() + grain)
+            await keeper.advance_to(moment if until is None else min(moment, until))
             jumps += 1
             settled += await worker.settle_due()
+        if until is not None:
+            await keeper.advance_to(until)
+            settled += await worker.settle_due()
+        left = await worker.queue.unsettled()
     return Advance(
         started_at=started_at,
         ended_at=keeper.clock.now(),
         jumps=jumps,
         settled=settled,
-        left=await worker.queue.unsettled(),
+        left=left,
     )
 
 
-async def _others_are_done(worker: Worker) -> bool:
-    """Wait for recipients that other workers hold: True when all settle or none comes back."""
+async def _next_due(worker: Worker, *, patient: bool) -> datetime | None:
+    """Return the next due time; `patient` waits for what other workers hold, as it may return."""
     for _ in range(round(PATIENCE_S / POLL_S)):
-        if await worker.queue.unsettled() == 0:
-            return True
-        if await worker.queue.next_due() is not None:
-            return False
+        due_at = await worker.queue.next_due()
+        if due_at is not None or not patient or await worker.queue.unsettled() == 0:
+            return due_at
         await asyncio.sleep(POLL_S)
-    return True
+    return None

@@ -51,6 +51,12 @@ def parse_mode(text: str) -> Mode:
     return Mode("accelerated", rate)
 
 
+def check_step(by: timedelta) -> None:
+    """Raise ValueError unless the clock may be moved by this much at once."""
+    if not timedelta(0) < by <= MAX_ADVANCE:
+        raise ValueError(f"the clock moves forward, by at most {MAX_ADVANCE.days} days at once")
+
+
 def _real_now() -> datetime:
     return datetime.now(UTC)
 
@@ -77,8 +83,7 @@ class Clock:
 
     def advance(self, by: timedelta) -> datetime:
         """Move the clock forward and return its new time; raises ValueError for a bad step."""
-        if not timedelta(0) < by <= MAX_ADVANCE:
-            raise ValueError(f"the clock moves forward, by at most {MAX_ADVANCE.days} days at once")
+        check_step(by)
         return self._move(by)
 
     def advance_to(self, moment: datetime) -> datetime:

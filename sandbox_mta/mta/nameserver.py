@@ -17,7 +17,7 @@ from dns.rdtypes.ANY.MX import MX
 
 from sandbox_mta.mta.zone import Answer, Result, Zone
 
-MAX_CNAMES = 10  # in a chain, as Postfix allows
+MAX_CNAMES = 17  # served in a chain: one more than the resolver accepts, which then says so
 
 
 class SimulatedDns:
@@ -117,7 +117,7 @@ class _ZoneNameserver(dns.nameserver.Nameserver):
         response = dns.message.make_response(request, recursion_available=True)
         question = request.question[0]
         name, zone = question.name, self._zone_of(question.name)
-        for _ in range(MAX_CNAMES + 1):
+        for _ in range(MAX_CNAMES):
             if zone is None:
                 break
             target = _answer_from(zone, name, question.rdtype, response)
@@ -147,7 +147,7 @@ def _answer_from(
     alias = node.get_rdataset(zone.rdclass, dns.rdatatype.CNAME) if node else None
     served = records or alias
     if served is None:
-        if node is None and not any(key.is_subdomain(name) for key in zone.nodes):
+        if node is None and not _exists(zone, name):
             response.set_rcode(dns.rcode.NXDOMAIN)
         response.authority.append(zone.find_rrset(_origin(zone), dns.rdatatype.SOA))
         return None
@@ -160,13 +160,16 @@ def _answer_from(
 
 def _node(zone: dns.zone.Zone, name: dns.name.Name) -> dns.node.Node | None:
     """Find a name's node, or the wildcard that stands for it (RFC 4592)."""
-    node = zone.get_node(name)
-    while node is None and name != _origin(zone):
+    if _exists(zone, name):
+        return zone.get_node(name)
+    while not _exists(zone, name):
         name = name.parent()
-        node = zone.get_node(dns.name.Name((b"*", *name.labels)))
-        if zone.get_node(name):  # the closest encloser: no wildcard above it counts
-            break
-    return node
+    return zone.get_node(dns.name.Name((b"*", *name.labels)))
+
+
+def _exists(zone: dns.zone.Zone, name: dns.name.Name) -> bool:
+    """Say whether a name or one below it has records: names in between exist without any."""
+    return any(key.is_subdomain(name) for key in zone.nodes)
 
 
 def _parsed(zone: Zone) -> dns.zone.Zone:

@@ -1,0 +1,239 @@
+"""One row for each way in which a look-up can end."""
+
+import subprocess
+import sys
+
+import pytest
+
+from sandbox_mta.mta.mx import MAX_DOMAIN, OWN_NAME, Exchanger, Route, Router, Unroutable
+from sandbox_mta.mta.zone import Result, Zone
+
+HEAD = """
+$TTL 300
+@ SOA ns hostmaster 1 7200 3600 1209600 60
+  NS ns
+ns A 192.0.2.53
+mx1 A 192.0.2.1
+mx2 A 192.0.2.2
+    AAAA 2001:db8::2
+"""
+
+
+def hosts(route: Route | Unroutable) -> list[tuple[int | None, str]]:
+    assert isinstance(route, Route), route
+    return [(each.preference, each.host) for each in route.exchangers]
+
+
+def in_zone(records: str, faults: dict[str, Result] | None = None) -> Router:
+    return Router([Zone("example.test", HEAD + records, faults or {})])
+
+
+@pytest.mark.parametrize(
+    ("domain", "exchangers"),
+    [
+        ("sim.test", [(10, "mx.sim.test")]),
+        ("SIM.Test.", [(10, "mx.sim.test")]),
+        ("implicit.sim.test", [(0, "implicit.sim.test")]),
+        ("cname.sim.test", [(10, "mx.sim.test")]),
+        ("mxcname.sim.test", [(10, "alias.mxcname.sim.test")]),
+        ("backup.sim.test", [(10, "mx1.backup.sim.test"), (20, "mx2.backup.sim.test")]),
+        ("equal.sim.test", [(10, "a.equal.sim.test"), (10, "b.equal.sim.test")]),
+        ("v6only.sim.test", [(10, "mx.v6only.sim.test")]),
+        ("bücher.sim.test", [(10, "mx.sim.test")]),
+        ("xn--bcher-kva.sim.test", [(10, "mx.sim.test")]),
+        ("example.org", [(10, "mx.example.org")]),
+        ("faß.example", [(10, "mx.xn--fa-hia.example")]),
+        ("under_score.example", [(10, "mx.under_score.example")]),
+        ("localhost", [(10, "mx.localhost")]),
+        ("[192.0.2.7]", [(None, "[192.0.2.7]")]),
+        ("[IPv6:2001:db8::7]", [(None, "[IPv6:2001:db8::7]")]),
+        ("", [(10, OWN_NAME)]),
+    ],
+)
+def test_a_domain_has_exchangers(domain: str, exchangers: list[tuple[int | None, str]]) -> None:
+    assert hosts(Router().route(domain)) == exchangers
+
+
+@pytest.mark.parametrize(
+    ("domain", "status", "rule", "reason"),
+    [
+        ("nxdomain.sim.test", "550 5.1.2", "dns:nxdomain", "domain-unknown"),
+        ("nomx.sim.test", "550 5.4.4", "dns:no-address", "domain-unknown"),
+        ("nullmx.sim.test", "556 5.1.10", "dns:null-mx", "null-mx"),
+        ("servfail.sim.test", "451 4.4.3", "dns:servfail", "dns"),
+        ("dnstimeout.sim.test", "451 4.4.3", "dns:timeout", "dns"),
+        ("cnameloop.sim.test", "451 4.4.3", "dns:cname-loop", "dns"),
+        ("deadmx.sim.test", "550 5.4.4", "dns:dead-mx", "domain-unknown"),
+        ("loop.sim.test", "550 5.4.6", "dns:loop", "dns"),
+        ("[192.0.2.256]", "550 5.1.3", "dns:bad-literal", "domain-unknown"),
+        ("[IPv6:192.0.2.1]", "550 5.1.3", "dns:bad-literal", "domain-unknown"),
+        ("[tag:anything]", "550 5.1.3", "dns:bad-literal", "domain-unknown"),
+        ("-bad.example", "550 5.1.2", "dns:bad-name", "domain-unknown"),
+        ("a..example", "550 5.1.2", "dns:bad-name", "domain-unknown"),
+        (".", "550 5.1.2", "dns:bad-name", "domain-unknown"),
+        ("x" * 64 + ".example", "550 5.1.2", "dns:bad-name", "domain-unknown"),
+        ("\u2100\u2060\ufdd0.example", "550 5.1.2", "dns:bad-name", "domain-unknown"),
+    ],
+)
+def test_a_domain_can_not_be_routed(domain: str, status: str, rule: str, reason: str) -> None:
+    found = Router().route(domain)
+
+    assert isinstance(found, Unroutable)
+    assert (str(found.reply).startswith(status + " "), found.rule, found.reason) == (
+        True,
+        rule,
+        reason,
+    )
+    assert domain in found.reply.text
+
+
+def test_an_exchanger_has_the_addresses_of_its_records() -> None:
+    assert Router().route("mxcname.sim.test") == Route(
+        (Exchanger("alias.mxcname.sim.test", ("192.0.2.26", "2001:db8::26"), 10),)
+    )
+
+
+def test_a_made_up_exchanger_always_has_the_same_addresses_for_documentation() -> None:
+    first, again = Router().route("example.org"), Router().route("EXAMPLE.org.")
+    other = Router().route("example.net")
+
+    assert first == again
+    assert isinstance(first, Route)
+    assert isinstance(other, Route)
+    [exchanger] = first.exchangers
+    assert exchanger.addresses != other.exchangers[0].addresses
+    ipv4, ipv6 = exchanger.addresses
+    assert ipv4.startswith("192.0.2.")
+    assert ipv6.startswith("2001:db8:")
+
+
+def test_the_longest_possible_domain_has_an_exchanger_whose_name_is_not_longer() -> None:
+    domain = ".".join(["x" * 62] * 4)
+
+    [(_, host)] = hosts(Router().route(domain))
+
+    assert len(domain) <= MAX_DOMAIN
+    assert len(host) <= MAX_DOMAIN
+
+
+def test_exchangers_worse_than_ourselves_are_dropped() -> None:
+    router = in_zone("@ MX 10 mx1\n  MX 20 mta.sim.test.\n  MX 20 mx2\n  MX 30 mx2\n")
+
+    assert hosts(router.route("example.test")) == [(10, "mx1.example.test")]
+
+
+def test_our_own_host_name_is_a_setting() -> None:
+    zone = Zone("example.test", HEAD + "@ MX 10 mail.example.com.\n")
+
+    found = Router([zone], hostname="Mail.Example.com").route("example.test")
+
+    assert isinstance(found, Unroutable)
+    assert found.rule == "dns:loop"
+
+
+def test_a_null_mx_among_others_means_nothing() -> None:
+    router = in_zone("@ MX 0 .\n  MX 10 mx1\n")
+
+    assert hosts(router.route("example.test")) == [(10, "mx1.example.test")]
+
+
+def test_exchangers_without_an_address_are_skipped() -> None:
+    router = in_zone("@ MX 10 ghost\n  MX 20 mx2\n")
+
+    assert hosts(router.route("example.test")) == [(20, "mx2.example.test")]
+
+
+def test_an_address_record_is_no_way_out_when_mx_records_lead_nowhere() -> None:
+    router = in_zone("@ MX 10 ghost\n  A 192.0.2.9\n")
+
+    found = router.route("example.test")
+
+    assert isinstance(found, Unroutable)
+    assert found.rule == "dns:dead-mx"
+
+
+def test_a_soft_error_dominates_when_no_exchanger_has_an_address() -> None:
+    router = in_zone("@ MX 10 ghost\n  MX 20 shy\n", faults={"shy.example.test": Result.SERVFAIL})
+
+    found = router.route("example.test")
+
+    assert isinstance(found, Unroutable)
+    assert (found.rule, found.reply.enhanced) == ("dns:lost-mx", "4.4.3")
+
+
+def test_a_wildcard_stands_for_names_that_do_not_exist() -> None:
+    router = in_zone("*.wild MX 10 mx1\ndeep.known.wild A 192.0.2.8\n")
+
+    assert hosts(router.route("any.wild.example.test")) == [(10, "mx1.example.test")]
+    blocked = router.route("other.known.wild.example.test")
+    assert isinstance(blocked, Unroutable)
+    assert blocked.rule == "dns:nxdomain"
+
+
+def test_names_above_an_existing_one_exist_without_data() -> None:
+    found = in_zone("deep.empty A 192.0.2.8\n").route("empty.example.test")
+
+    assert isinstance(found, Unroutable)
+    assert found.rule == "dns:no-address"
+
+
+def test_aliases_and_exchangers_outside_all_zones_are_made_up() -> None:
+    router = in_zone("away CNAME elsewhere.example.\nhosted MX 5 mx.provider.example.\n")
+
+    assert hosts(router.route("away.example.test")) == [(10, "mx.elsewhere.example")]
+    assert hosts(router.route("hosted.example.test")) == [(5, "mx.provider.example")]
+
+
+def test_a_chain_of_aliases_is_followed_through_all_zones_up_to_sixteen() -> None:
+    chain = "".join(f"a{n} CNAME a{n + 1}\n" for n in range(1, 18)) + "a18 MX 10 mx1\n"
+    router = Router(
+        [
+            Zone("example.test", HEAD + chain),
+            Zone("other.test", HEAD + "@ CNAME a4.example.test.\n".replace("@", "alias")),
+        ]
+    )
+
+    assert hosts(router.route("alias.other.test")) == [(10, "mx1.example.test")]
+    too_long = router.route("a1.example.test")
+    assert isinstance(too_long, Unroutable)
+    assert too_long.rule == "dns:cname-loop"
+
+
+def test_the_longest_origin_serves_a_name() -> None:
+    router = Router(
+        [
+            Zone("example.test", HEAD + "sub MX 10 mx1\n"),
+            Zone("sub.example.test", HEAD + "@ MX 10 mx2\n"),
+        ]
+    )
+
+    assert hosts(router.route("sub.example.test")) == [(10, "mx2.sub.example.test")]
+
+
+def test_equal_exchangers_are_shuffled_the_same_way_for_the_same_key() -> None:
+    route = Router().route("equal.sim.test")
+    assert isinstance(route, Route)
+
+    orders = [tuple(each.host for each in route.in_order(f"key {n}")) for n in range(64)]
+
+    assert orders == [tuple(each.host for each in route.in_order(f"key {n}")) for n in range(64)]
+    first = sum(order[0] == "a.equal.sim.test" for order in orders)
+    assert 16 < first < 48
+
+
+def test_no_shuffle_puts_a_worse_exchanger_first() -> None:
+    route = Router().route("backup.sim.test")
+    assert isinstance(route, Route)
+
+    assert {route.in_order(f"key {n}")[0].preference for n in range(64)} == {10}
+
+
+def test_mail_to_other_domains_loads_no_dns_library() -> None:
+    program = (
+        "import sys; from sandbox_mta.mta.mx import Router; Router().route('example.org');"
+        "from sandbox_mta.mta import worker; print('dns.resolver' in sys.modules)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+
+    assert done.stdout.strip() == b"False"
