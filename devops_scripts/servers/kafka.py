@@ -83,18 +83,18 @@ async def start(folder: Path, port: int) -> Server:
         "-cp",
         f"{jars}/*",
     ]
-    await run(
-        [
-            *virtual_machine,
-            "kafka.tools.StorageTool",
-            "format",
-            f"--cluster-id={_cluster_id()}",
-            f"--config={settings}",
-            "--ignore-formatted",
-        ],
-        log=folder / "format.log",
-        within_s=_FORMAT_S,
-    )
+    if not (folder / "data/meta.properties").exists():
+        await run(
+            [
+                *virtual_machine,
+                "kafka.tools.StorageTool",
+                "format",
+                f"--cluster-id={_cluster_id()}",
+                f"--config={settings}",
+            ],
+            log=folder / "format.log",
+            within_s=_FORMAT_S,
+        )
     process, version = await launch(
         [*virtual_machine, "kafka.Kafka", settings],
         port=port,
