@@ -32,7 +32,7 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "mysql": (),
     "kafka": ("java", "mvn"),
 }
-_CLIENTS = ("swaks", "kcat", "curl", "chromium", "shellcheck")
+_TOOLS = ("swaks", "kcat", "curl", "chromium", "strace", "shellcheck")
 _CANNOT_RUN = 2
 
 
@@ -97,7 +97,7 @@ async def _all_servers(stack: AsyncExitStack, folder: Path) -> dict[str, str]:
     wanted = [name for name in STARTERS if name not in named]
     programs = [program for name in wanted for program in _NEEDS[name]]
     async with asyncio.TaskGroup() as group:
-        installed = group.create_task(packages.install([*programs, *_CLIENTS], folder))
+        installed = group.create_task(packages.install([*programs, *_TOOLS], folder))
         starting = [
             group.create_task(_one_server(stack, name, _folder_of(name, folder), installed))
             for name in wanted

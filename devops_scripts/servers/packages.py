@@ -17,6 +17,7 @@ PACKAGES: Mapping[str, str] = {
     "kcat": "kcat",
     "curl": "curl",
     "chromium": "chromium",
+    "strace": "strace",
     "shellcheck": "shellcheck",
 }
 

@@ -109,6 +109,14 @@ def test_a_client_of_kafka_is_sent_to_an_address_it_can_reach(compose: dict[str,
     assert compose["services"]["sandbox"]["environment"]["SANDBOX_MTA_KAFKA"] == "kafka:9092"
 
 
+def test_the_producers_event_is_there(compose: dict[str, Any]) -> None:
+    producer = compose["services"]["producer"]
+    file = Path(producer["command"][1])
+
+    assert producer["volumes"] == ["./templates:/templates:ro"]
+    assert (ROOT / file.relative_to("/")).is_file()
+
+
 def test_the_image_is_made_of_files_that_are_there_and_not_ignored(
     instructions: list[tuple[str, str]],
 ) -> None:
