@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from typing import Any, NoReturn, cast
 
 from jinja2 import BaseLoader, Environment, StrictUndefined, nodes
+from jinja2.environment import TemplateModule
 from jinja2.exceptions import (
     SecurityError,
     TemplateNotFound,
@@ -170,6 +171,8 @@ class MailEnvironment(ImmutableSandboxedEnvironment):
         # `order.items` is the field of the event, not the method of the dict.
         if isinstance(obj, dict) and attribute in obj:
             return obj[attribute]
+        if isinstance(obj, TemplateModule) and attribute[0] != "_" and attribute in vars(obj):
+            return vars(obj)[attribute]  # what an imported file exports; a short cut
         return super().getattr(obj, attribute)
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
@@ -278,11 +281,11 @@ def _finalize(value: Any) -> Any:
         return value  # a constant, while the template is compiled
     if value is None:
         # "Dear None" is in nobody's interest.
-        raise TemplateRuntimeError(
-            "null can't be written; say `| default('...', true)` to allow it"
-        )
+        raise TemplateRuntimeError("null can't be written; `| default('', true)` allows it")
     text = value if isinstance(value, str) else str(value)
-    run.write(len(text))
+    run.characters -= len(text)  # as `write` does; this is the hottest line of a rendering
+    if run.characters < 0:
+        run.write(0)
     return text
 
 

@@ -129,7 +129,8 @@ def explain(error: BaseException, root_name: str, fallback: str) -> str:
     elif isinstance(error, RecursionError):
         text = "it calls itself too deeply"
     else:
-        text = " ".join(str(error).split()) or type(error).__name__
+        said = error.message if isinstance(error, TemplateSyntaxError) else str(error)
+        text = " ".join((said or "").split()) or type(error).__name__
     return f"{where} {text[:500]}"
 
 
