@@ -54,8 +54,9 @@ def lint(
     *,
     select: Iterable[str] = (),
     ignore: Iterable[str] = (),
+    rules: Sequence[Rule] = RULES,
 ) -> tuple[Finding, ...]:
-    """Return what the rules find, in the order of `RULES`; never raises, whatever the octets.
+    """Return what the rules find, in the order of `rules`; never raises, whatever the octets.
 
     `select` and `ignore` take codes, beginnings of codes ("HDR") and names; without `select` all
     rules run. Without an envelope the rules about it are silent, and a content whose lines all
@@ -67,7 +68,7 @@ def lint(
         log.exception("the message could not be parsed: a bug of ours")
         return ()
     flaws: list[tuple[Rule, Flaw]] = []
-    for rule in _chosen(tuple(select), tuple(ignore)):
+    for rule in _chosen(rules, tuple(select), tuple(ignore)):
         try:
             flaws += [(rule, flaw) for flaw in run(rule, draft)]
         except Exception:
@@ -92,12 +93,12 @@ def refusal(finding: Finding) -> Reply:
     return Reply(code, detail, f"{finding.code} {finding.name}: {finding.text}")
 
 
-def _chosen(select: Sequence[str], ignore: Sequence[str]) -> Sequence[Rule]:
+def _chosen(rules: Sequence[Rule], select: Sequence[str], ignore: Sequence[str]) -> Sequence[Rule]:
     if not select and not ignore:
-        return RULES
+        return rules
     return [
         rule
-        for rule in RULES
+        for rule in rules
         if (not select or _matches(rule, select)) and not _matches(rule, ignore)
     ]
 

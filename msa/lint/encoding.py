@@ -86,12 +86,10 @@ def _charset_flaws(draft: Draft, part: Part, codec: str) -> Iterator[Flaw]:
     whole = part.body.end - part.body.start <= MAX_TEXT
     try:
         codecs.getincrementaldecoder(codec)().decode(data, whole)
-    except UnicodeDecodeError as error:
-        text = f"the text does not decode as {part.charset}"
-        yield _decoded_flaw(draft, part, text, error.start)
-        return
-    except (UnicodeError, LookupError):
-        yield _decoded_flaw(draft, part, f"the text does not decode as {part.charset}", 0)
+    except UnicodeError as error:
+        at = error.start if isinstance(error, UnicodeDecodeError) else 0
+        if part.encoding != "base64" or not any(_base64_flaws(draft, part)):  # the cause
+            yield _decoded_flaw(draft, part, f"the text does not decode as {part.charset}", at)
         return
     if codec != "utf_8":
         return

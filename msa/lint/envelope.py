@@ -62,7 +62,7 @@ def domain_unqualified(draft: Draft) -> Iterator[Flaw]:
     """
     for path in _paths(draft):
         domain = _split(path)[1]
-        if domain and "." not in domain and not domain.startswith("[") and _LABEL.fullmatch(domain):
+        if domain and "." not in domain and domain[0] != "[" and not _trouble(path):
             yield _flaw(f'the domain "{_shown(domain)}" is not fully qualified', path)
 
 
@@ -99,8 +99,9 @@ def _paths(draft: Draft) -> Iterator[str]:
 
 def _split(path: str) -> tuple[str, str]:
     route = _ROUTE.match(path)
-    local, _, domain = path[route.end() if route else 0 :].rpartition("@")
-    return local, domain
+    mailbox = path[route.end() if route else 0 :]
+    local, at, domain = mailbox.rpartition("@")
+    return (local, domain) if at else (mailbox, "")
 
 
 def _trouble(path: str) -> str:

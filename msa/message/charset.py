@@ -4,6 +4,8 @@ import codecs
 import re
 from encodings.aliases import aliases
 
+UNDECLARED = ""  # a charset nobody named: UTF-8 when it fits, else windows-1252
+
 _NAME = re.compile(r"[A-Za-z0-9._:+-]{1,40}")
 # Codecs of Python that are no charsets of mail, or that take quadratic time (punycode, idna).
 _NOT_CHARSETS = {

@@ -4,7 +4,7 @@ import binascii
 import quopri
 import re
 
-from msa.message.charset import decode_text
+from msa.message.charset import UNDECLARED, decode_text
 from msa.message.tree import Message, Part
 
 MAX_DECODED = 64 * 1024 * 1024  # octets of one part, before decoding; the largest message is 50 MB
@@ -31,7 +31,7 @@ def octets(message: Message, part: Part, limit: int = MAX_DECODED) -> bytes:
 
 def text(message: Message, part: Part, limit: int = MAX_DECODED) -> str:
     """Return a text part's body as text; without a charset it is read as UTF-8."""
-    return decode_text(octets(message, part, limit), part.charset or "utf-8")
+    return decode_text(octets(message, part, limit), part.charset or UNDECLARED)
 
 
 def encoded_offset(message: Message, part: Part, decoded: int) -> int:

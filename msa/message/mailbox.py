@@ -256,7 +256,9 @@ _REASONS = (
 
 def _unclosed(text: bytes, opened: _Token, elements: list[_Element]) -> Trouble:
     members = [element for element in elements if element.in_group]
-    if members and (found := _ANGLE.fullmatch(members[0].word)) and found[1]:
+    word = members[0].word if members else ""
+    angle = _ANGLE.fullmatch(word)
+    if (angle is not None and angle[1]) or _special_in_name(word):
         return Trouble(TroubleKind.UNQUOTED, "':' in a display name", opened.start, opened.end)
     return Trouble(TroubleKind.SYNTAX, "a group never ends", opened.start, len(text.rstrip()))
 

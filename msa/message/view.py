@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from msa.message import decoding
-from msa.message.charset import decode_text
+from msa.message.charset import UNDECLARED, decode_text
 from msa.message.date import read_date
 from msa.message.mailbox import display_name, read_addresses
 from msa.message.structured import parameter, read_structured
@@ -82,7 +82,7 @@ class View:
     def addresses(self, name: str) -> tuple[Address, ...]:
         """Return the addresses of all fields of a name (in lower case): "to", "reply-to"."""
         return tuple(
-            Address(_name(box.phrase), printable(decode_text(box.address, "utf-8")))
+            Address(_name(box.phrase), printable(decode_text(box.address, UNDECLARED)))
             for field in self.message.root.named(name)
             for box in read_addresses(self.message.value(field)).mailboxes
         )

@@ -6,7 +6,7 @@ import quopri
 import re
 from collections.abc import Iterator
 
-from msa.message.charset import decode_text
+from msa.message.charset import UNDECLARED, decode_text
 
 # Tolerant: spaces inside a word are wrong, but nobody wants to read the undecoded octets.
 _WORD = re.compile(rb"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]{0,2000})\?=")
@@ -22,7 +22,7 @@ def decode_words(value: bytes) -> str:
     if b"\n" in value:
         value = value.replace(b"\r\n", b"").replace(b"\n", b"")
     if b"=?" not in value:
-        return printable(decode_text(value, "utf-8")).strip()
+        return printable(decode_text(value, UNDECLARED)).strip()
     return printable("".join(decode_text(*run) for run in _runs(value))).strip()
 
 
@@ -41,11 +41,11 @@ def _runs(value: bytes) -> Iterator[tuple[bytes, str]]:
             yield data, charset
             data, charset = b"", ""
         if not last or between.strip():
-            yield between, "utf-8"
+            yield between, UNDECLARED
         data, charset, last = data + _octets(word), label, word.end()
     if charset:
         yield data, charset
-    yield value[last:], "utf-8"
+    yield value[last:], UNDECLARED
 
 
 def _octets(word: re.Match[bytes]) -> bytes:

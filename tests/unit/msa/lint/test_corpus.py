@@ -1,0 +1,64 @@
+"""Every rule has its corpus: bad messages that fire it alone, and good ones that fire nothing."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from msa.envelope import Envelope, Recipient
+from msa.lint import RULES, Rule, lint
+
+CORPUS = Path(__file__).parents[3] / "corpus"
+BAD = sorted(CORPUS.glob("*/bad*.eml"))
+GOOD = sorted(CORPUS.glob("*/good*.eml"))
+
+
+def envelope_of(path: Path) -> Envelope | None:
+    beside = path.with_suffix(".toml")
+    if not beside.exists():
+        return None
+    said = tomllib.loads(beside.read_text(encoding="utf-8"))
+    recipients = tuple(Recipient(path) for path in said.pop("recipients"))
+    return Envelope(recipients=recipients, **said)
+
+
+def name_of(path: Path) -> str:
+    return f"{path.parent.name}/{path.stem}"
+
+
+@pytest.mark.parametrize("path", BAD, ids=name_of)
+def test_a_bad_message_fires_its_rule_and_no_other(path: Path) -> None:
+    findings = lint(path.read_bytes(), envelope_of(path))
+
+    assert {finding.code for finding in findings} == {path.parent.name}
+
+
+@pytest.mark.parametrize("path", GOOD, ids=name_of)
+def test_a_good_message_has_no_findings(path: Path) -> None:
+    assert lint(path.read_bytes(), envelope_of(path)) == ()
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
+def test_every_rule_has_a_good_and_a_bad_message(rule: Rule) -> None:
+    assert (CORPUS / rule.code / "good.eml").exists()
+    assert (CORPUS / rule.code / "bad.eml").exists()
+
+
+def test_the_corpus_has_no_folder_without_a_rule() -> None:
+    folders = {path.name for path in CORPUS.iterdir() if path.is_dir()}
+
+    assert folders == {rule.code for rule in RULES}
+
+
+@pytest.mark.parametrize("path", BAD, ids=name_of)
+def test_the_evidence_of_a_bad_message_stands_at_its_offset(path: Path) -> None:
+    content = path.read_bytes()
+
+    for finding in lint(content, envelope_of(path)):
+        if finding.offset is not None:
+            assert finding.line is not None
+            lines = content.split(b"\n")[: finding.line]
+            start = sum(len(line) + 1 for line in lines[:-1])
+            assert finding.column == finding.offset - start + 1
+            evidence = finding.evidence.encode().decode("unicode_escape").encode("latin-1")
+            assert content.startswith(evidence, finding.offset)

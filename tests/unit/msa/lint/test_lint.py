@@ -1,0 +1,130 @@
+"""The engine: order, choice, budgets, places, and the one door for bugs of ours."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import msa.lint
+from msa.envelope import Envelope, Recipient
+from msa.lint import RULES, Draft, Flaw, Rule, Severity, lint, refusal, run
+from msa.lint.rule import rule
+
+BARE = b"Subject: x\r\n\r\nbody\r\n"
+
+
+def codes(*args: object, **options: tuple[str, ...]) -> list[str]:
+    return [finding.code for finding in lint(*args, **options)]  # type: ignore[arg-type]
+
+
+def test_findings_come_in_the_order_of_the_rules() -> None:
+    assert codes(BARE) == ["HDR001", "HDR004", "HDR005"]
+
+
+def test_rules_are_selected_by_code_family_or_name() -> None:
+    assert codes(BARE, select=("HDR00",)) == ["HDR001", "HDR004", "HDR005"]
+    assert codes(BARE, select=("from-missing",)) == ["HDR004"]
+    assert codes(BARE, ignore=("HDR004", "date-missing")) == ["HDR005"]
+    assert codes(BARE, select=("HDR",), ignore=("HDR001",)) == ["HDR004", "HDR005"]
+
+
+def test_codes_and_names_are_unique() -> None:
+    assert len({rule.code for rule in RULES}) == len({rule.name for rule in RULES}) == len(RULES)
+
+
+def test_a_place_is_an_offset_a_line_and_a_column() -> None:
+    content = b"Subject: x\r\nTo: a@@x.example\r\n\r\n"
+    [finding] = lint(content, select=("ADR001",))
+
+    assert (finding.offset, finding.line, finding.column) == (16, 2, 5)
+    assert finding.evidence == "a@@x.example"
+
+
+def test_evidence_is_escaped_and_short() -> None:
+    content = b"Subject: \\\xe9\t" + b"x" * 100 + b"\r\n\r\n"
+    [finding] = lint(content, select=("HDR014",))
+
+    assert finding.evidence == "\\xe9\\t" + "x" * 58
+
+
+def test_a_finding_about_the_envelope_has_no_offset() -> None:
+    envelope = Envelope(reverse_path="app@web1", recipients=(Recipient("ada@example.org"),))
+    [finding] = lint(BARE, envelope, select=("ENV",))
+
+    assert (finding.part, finding.offset, finding.line, finding.column) == (
+        *("envelope", None, None, None),
+    )
+    assert finding.evidence == "app@web1"
+
+
+def test_an_envelope_that_is_not_utf_8_is_judged() -> None:
+    envelope = Envelope(reverse_path="us\udce9r@x.example", recipients=(), smtputf8=True)
+    [finding] = lint(BARE, envelope, select=("ENV",))
+
+    assert finding.code == "ENV003"
+    assert finding.evidence == "us\\xe9r@x.example"
+
+
+def test_what_a_rule_finds_too_often_is_cut_and_the_cut_is_told() -> None:
+    findings = lint(b"To: " + b"a@@b, " * 50 + b"\r\n\r\n", select=("ADR001",))
+
+    assert len(findings) == msa.lint.MAX_FINDINGS
+    assert "only the first 20" in findings[-1].text
+    assert "only the first" not in findings[-2].text
+
+
+@rule("TST001", "crash", Severity.ERROR, "none", fix="None.")
+def crash(draft: Draft) -> Iterator[Flaw]:
+    """A rule with a bug."""
+    yield draft.flaw("fine so far", 0, 0)
+    raise RuntimeError("a bug")
+
+
+def test_a_rule_that_crashes_is_logged_and_harms_no_other(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        findings = lint(BARE, rules=(crash, *RULES))
+
+    assert [finding.code for finding in findings] == ["HDR001", "HDR004", "HDR005"]
+    assert "TST001" in caplog.text
+
+
+def test_the_runner_of_one_rule_lets_its_bug_through() -> None:
+    with pytest.raises(RuntimeError):
+        run(crash, Draft(BARE))
+
+
+def test_a_file_of_a_unix_system_is_not_blamed_for_its_line_ends() -> None:
+    content = (Path(__file__).parents[3] / "corpus/SEC003/good.eml").read_bytes()
+    unix = content.replace(b"\r\n", b"\n")
+    submitted = Envelope(reverse_path="", recipients=(Recipient("ada@example.org"),))
+
+    assert lint(unix) == ()
+    assert codes(unix, submitted) == ["SEC001", "SEC003"]
+
+
+def test_an_enclosed_message_is_not_the_authors_work() -> None:
+    good = (Path(__file__).parents[3] / "corpus/HDR001/good.eml").read_bytes()
+    head, _, _ = good.partition(b"\r\n\r\n")
+    content = (
+        head + b"\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+        b"--b\r\nContent-Type: message/rfc822\r\n\r\n"
+        b"no field\r\nContent-Type: multipart/mixed\r\n\r\n{{ x }}\r\n--b--\r\n"
+    )
+
+    assert lint(content) == ()
+
+
+def test_a_refusal_names_the_rule() -> None:
+    [finding] = lint(BARE, select=("HDR004",))
+
+    assert str(refusal(finding)) == "554 5.6.0 HDR004 from-missing: the From field is missing"
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
+def test_every_rule_tells_what_why_and_how_to_mend(rule: Rule) -> None:
+    assert len(rule.documentation.split("\n\n")) >= 3
+    assert rule.fix.endswith(".")
+    assert rule.reference
