@@ -138,8 +138,8 @@ def _private_apt(apt: Path, mirror: str) -> list[str]:
         f"-oDir::State::status={apt / 'status'}",
         f"-oDir::Cache={apt / 'cache'}",
         "-oAPT::Sandbox::User=root",  # apt's own user can't write here; without root it is ignored
-        "-oDebug::NoLocking=1",  # for the system's lock, which this doesn't touch
         # A mirror that lags will do for a test; who signed its packages is checked all the same.
+        "-oAcquire::Retries=3",
         "-oAcquire::Check-Valid-Until=false",
     ]
 

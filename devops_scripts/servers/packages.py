@@ -23,7 +23,10 @@ PACKAGES: Mapping[str, str] = {
 
 _UPDATE_S = 180
 _INSTALL_S = 900  # a browser and a Java runtime over a slow line
-_WAIT_FOR_LOCK = "DPkg::Lock::Timeout=300"  # seconds, while another apt-get runs
+_OPTIONS = (
+    "-oDPkg::Lock::Timeout=300",  # seconds, while another apt-get runs
+    "-oAcquire::Retries=3",
+)
 
 
 def missing(programs: Sequence[str]) -> list[str]:
@@ -78,7 +81,7 @@ async def _apt_get_install(programs: Sequence[str], folder: Path) -> None:
 
 async def _apt_get(*arguments: str, folder: Path, within_s: float) -> None:
     await run(
-        ["apt-get", "-q", "-o", _WAIT_FOR_LOCK, *arguments],
+        ["apt-get", "-q", *_OPTIONS, *arguments],
         log=folder / "apt-get.log",
         within_s=within_s,
         variables={"DEBIAN_FRONTEND": "noninteractive"},
