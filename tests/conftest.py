@@ -1,5 +1,4 @@
-"""Where the real servers, the clients and the browser are; tests that need one go without it only
-with a reason.
+"""Where the real servers, the clients and the browser are, and why a test goes without one.
 
 `devops_scripts/test.sh` starts the servers and names them in the environment. Mark a test with
 `mariadb`, `mysql`, `kafka` or `browser`, or with `clients("swaks", ...)` and the programs it runs
