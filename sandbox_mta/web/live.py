@@ -9,7 +9,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict
 
-from sandbox_mta.store.inbox import Position
+from sandbox_mta.store.stored import Position
 
 PATCHES_PER_S = 2
 KEEP_ALIVE_S = 15.0  # proxies drop a silent stream, often after 30 s
