@@ -57,6 +57,8 @@ def _decode(response: bytes) -> str:
         raise Refused(reply.AUTH_CANCELLED)
     if response == b"=":  # RFC 4954 section 4: an empty initial response
         return ""
+    if len(response) % 4:  # strict_mode lets a "=" too many pass
+        raise Refused(reply.AUTH_NOT_BASE64)
     try:
         return binascii.a2b_base64(response, strict_mode=True).decode()
     except UnicodeDecodeError:

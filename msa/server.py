@@ -13,7 +13,7 @@ from asyncio import StreamReader, StreamReaderProtocol
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from aiosmtpd.smtp import SMTP
 
@@ -58,7 +58,7 @@ class SubmissionServer(SMTP):
     # What asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast(asyncio.Transport, transport)  # uvloop's is none by isinstance
         peer = transport.get_extra_info("peername")
         self.host = str(peer[0]) if isinstance(peer, tuple) else ""
         if not self._listening.admit(self):
@@ -105,8 +105,8 @@ class SubmissionServer(SMTP):
 
     def hang_up(self, farewell: Reply) -> None:
         """Say a last reply, and close without waiting for the client."""
-        transport = self.transport
-        if isinstance(transport, asyncio.Transport):
+        if self.transport is not None:
+            transport = self._writer.transport
             transport.write(b"".join([*self._replies, farewell.wire()]))
             self._replies.clear()
             transport.close()
@@ -208,16 +208,15 @@ class SubmissionServer(SMTP):
         """Change to TLS (RFC 3207); raises an OSError when the handshake fails."""
         # No await before start_tls takes the transport over: octets of the handshake that came
         # before would be discarded with what was sent in the clear behind STARTTLS.
-        reader, writer, transport = self._reader, self._writer, self.transport
+        reader, writer = self._reader, self._writer
         writer.write(b"".join(self._replies))
         self._replies.clear()
         self._buffer.clear()
         reader._maybe_resume_transport()  # type: ignore[attr-defined]
         context = self._options.tls_context
         assert context is not None
-        assert isinstance(transport, asyncio.Transport)
         secure = await self.loop.start_tls(
-            transport, self, context, server_side=True, ssl_handshake_timeout=HANDSHAKE_S
+            writer.transport, self, context, server_side=True, ssl_handshake_timeout=HANDSHAKE_S
         )
         assert secure is not None
         reader._transport = writer._transport = secure  # type: ignore[attr-defined]

@@ -113,12 +113,9 @@ def tls_context() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with TemporaryDirectory() as folder:
         key, certificate = Path(folder, "key.pem"), Path(folder, "certificate.pem")
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-            + ["-nodes", "-keyout", key, "-out", certificate, "-subj", "/CN=msa.example"],
-            check=True,
-            capture_output=True,
-        )
+        command = ["openssl", "req", "-x509", "-nodes", "-subj", "/CN=msa.example", "-newkey", "ec"]
+        command += ["-pkeyopt", "ec_paramgen_curve:P-256", "-keyout", str(key)]
+        subprocess.run([*command, "-out", certificate], check=True, capture_output=True)
         context.load_cert_chain(certificate, key)
     return context
 

@@ -8,7 +8,7 @@ r"""Every *.smtp file here is one conversation with a real server.
                             server must have hung up), shut-down, connect (a second client)
     # options: auth=required store=full starttls
 
-Each is played twice: as it stands, and one octet at a time.
+Each is played as it stands and one octet at a time, on asyncio's loop and on uvloop's.
 """
 
 import asyncio
@@ -17,9 +17,11 @@ import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
+import uvloop
 
 from msa import reply
 from msa.options import Login, ServerOptions
@@ -126,8 +128,10 @@ async def play(text: str, *, bytewise: bool) -> None:
 
 @pytest.mark.parametrize("dialogue", DIALOGUES, ids=lambda path: path.stem)
 @pytest.mark.parametrize("bytewise", [False, True], ids=["whole", "bytewise"])
-async def test_dialogue(dialogue: Path, bytewise: bool) -> None:
-    await play(dialogue.read_text(), bytewise=bytewise)
+@pytest.mark.parametrize("library", [asyncio, uvloop], ids=["asyncio", "uvloop"])
+def test_dialogue(dialogue: Path, bytewise: bool, library: ModuleType) -> None:
+    with asyncio.Runner(loop_factory=library.new_event_loop) as runner:
+        runner.run(play(dialogue.read_text(), bytewise=bytewise))
 
 
 def spoken() -> list[str]:
@@ -164,8 +168,8 @@ def test_every_reply_carries_an_enhanced_code_except_where_rfc_2034_has_none() -
     bare = {name for name, value in CONSTANTS.items() if not value.detail}
 
     assert bare == {"START_CONTENT"}
-    assert "greeting hello challenge".split() == [
+    assert [
         name
         for name in FUNCTIONS
         if not FUNCTIONS[name](*["x"] * len(inspect.signature(FUNCTIONS[name]).parameters)).detail
-    ]
+    ] == ["greeting", "hello", "challenge"]
