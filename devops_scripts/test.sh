@@ -37,7 +37,7 @@ done
 prepare test
 cd -- "$root"
 # Every skipped test by its name, with its reason.
-pytest=("$venv/bin/python" -m pytest -rs --no-fold-skipped)
+pytest=("$venv/bin/python" -m pytest -rfEs --no-fold-skipped)
 if [[ -n $quick ]]; then
     unset TEST_MARIADB_URL TEST_MYSQL_URL TEST_KAFKA KAFKA_LIBS
     export TEST_MARIADB_URL_WHY='--quick' TEST_MYSQL_URL_WHY='--quick' TEST_KAFKA_WHY='--quick'
