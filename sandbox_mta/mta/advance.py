@@ -6,6 +6,7 @@ Nothing can happen between two due times, so nothing is missed.
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 
 from sandbox_mta.mta.clock import ClockKeeper, check_step
 from sandbox_mta.mta.worker import Worker
@@ -13,7 +14,7 @@ from sandbox_mta.mta.worker import Worker
 MAX_JUMPS = 100_000  # a year of tries every five minutes; beyond that something never ends
 # Between two jumps, so that a thousand recipients which came within a second are one commit.
 GRAIN = timedelta(seconds=1)
-PATIENCE_S = 10.0  # real seconds to wait for what other workers hold
+PATIENCE_S = 10.0
 POLL_S = 0.05
 
 
@@ -39,25 +40,36 @@ async def advance_by(worker: Worker, keeper: ClockKeeper, by: timedelta) -> Adva
     too long.
     """
     check_step(by)
-    return await _advance(worker, keeper, keeper.clock.now() + by, MAX_JUMPS)
+    return await _advance(worker, keeper, keeper.clock.now() + by, MAX_JUMPS, patience_s=0.0)
 
 
 async def advance_until_idle(
-    worker: Worker, keeper: ClockKeeper, *, max_jumps: int = MAX_JUMPS
+    worker: Worker,
+    keeper: ClockKeeper,
+    *,
+    max_jumps: int = MAX_JUMPS,
+    patience_s: float = PATIENCE_S,
 ) -> Advance:
-    """Move the clock until nothing waits; `left` is above 0 when a bound was met before that."""
-    return await _advance(worker, keeper, None, max_jumps)
+    """Move the clock until nothing waits; `left` is above 0 when a bound was met before that.
+
+    `patience_s` is how long, in real time, to wait for what other workers hold.
+    """
+    return await _advance(worker, keeper, None, max_jumps, patience_s)
 
 
 async def _advance(
-    worker: Worker, keeper: ClockKeeper, until: datetime | None, max_jumps: int
+    worker: Worker,
+    keeper: ClockKeeper,
+    until: datetime | None,
+    max_jumps: int,
+    patience_s: float,
 ) -> Advance:
     started_at = keeper.clock.now()
     jumps = 0
     async with worker.paused():
         settled = await worker.settle_due()
         while jumps < max_jumps:
-            due_at = await _next_due(worker, patient=until is None)
+            due_at = await _next_due(worker, patience_s)
             if due_at is None or (until is not None and due_at > until):
                 break
             grain = GRAIN if jumps else timedelta(0)
@@ -78,11 +90,11 @@ async def _advance(
     )
 
 
-async def _next_due(worker: Worker, *, patient: bool) -> datetime | None:
-    """Return the next due time; `patient` waits for what other workers hold, as it may return."""
-    for _ in range(round(PATIENCE_S / POLL_S)):
+async def _next_due(worker: Worker, patience_s: float) -> datetime | None:
+    """Return the next due time; when there is none, wait for what other workers may give back."""
+    for _ in range(ceil(patience_s / POLL_S)):
         due_at = await worker.queue.next_due()
-        if due_at is not None or not patient or await worker.queue.unsettled() == 0:
+        if due_at is not None or await worker.queue.unsettled() == 0:
             return due_at
         await asyncio.sleep(POLL_S)
-    return None
+    return await worker.queue.next_due()

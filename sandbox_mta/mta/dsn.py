@@ -19,8 +19,8 @@ from sandbox_mta.mta.status import Action, State, action_of
 
 MAX_QUOTED = 1_000_000  # octets of an original quoted whole; of a longer one only the header
 MAX_QUOTED_HEADER = 65_536  # octets of the header quoted alone
-MAX_DIAGNOSTIC = 800  # characters of a reply: with its field name below the limit of a line
 MAX_LINE = 998  # octets without CRLF (RFC 5322 section 2.1.1)
+MAX_STATEMENT = 900  # octets of a field or paragraph of ours: unfolded it still fits a line
 WIDTH = 76  # columns of what we write ourselves
 EXPIRED_STATUS = "4.4.7"  # RFC 3463 section 3.5: delivery time expired
 
@@ -130,7 +130,7 @@ def _explanation(settlement: Settlement, hostname: str) -> _Part:
     paragraphs = (
         f"This is the mail system at {hostname}.",
         f"Your message could not be delivered {tried}to the recipient below, and will not be "
-        "tried again. It is quoted at the end of this report.",
+        "tried again. The message, or its header, is quoted at the end of this report.",
         f"<{about.recipient.forward_path}>: {_in_words(last)}",
     )
     text = "\n\n".join(_folded(_printable(paragraph), indent="") for paragraph in paragraphs)
@@ -269,8 +269,8 @@ def _unxtext(text: str) -> str:
 
 def _printable(text: str) -> str:
     """Put a text on one line: what an exchanger or a client said adds no line of its own."""
-    shown = (char if char.isprintable() else " " for char in text)
-    return "".join(shown)[:MAX_DIAGNOSTIC]
+    shown = "".join(char if char.isprintable() else " " for char in text)
+    return shown.encode("utf-8", "replace")[:MAX_STATEMENT].decode("utf-8", "ignore")
 
 
 def _folded(text: str, indent: str = " ") -> str:

@@ -1,0 +1,233 @@
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+import pytest
+
+from msa.envelope import Kind
+from sandbox_mta.mta import scenario
+from sandbox_mta.mta.clock import MANUAL, Clock, started
+from sandbox_mta.mta.exchanger import Outcome
+from sandbox_mta.mta.mx import Exchanger
+from sandbox_mta.mta.ports import QueuedRecipient
+from sandbox_mta.mta.status import State
+from sandbox_mta.mta.worker import Worker
+from tests.unit.mta.queue_in_memory import QueueInMemory
+from tests.unit.mta.recipients import QUEUED_AT, queued
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock(started(None, MANUAL, QUEUED_AT))
+
+
+@pytest.fixture
+def queue(clock: Clock) -> QueueInMemory:
+    return QueueInMemory(clock)
+
+
+@pytest.fixture
+def worker(queue: QueueInMemory, clock: Clock) -> Worker:
+    return Worker(queue, clock, hostname="sandbox.test")
+
+
+@asynccontextmanager
+async def running(worker: Worker) -> AsyncIterator[None]:
+    task = asyncio.create_task(worker.run())
+    try:
+        async with asyncio.timeout(5):
+            yield
+            worker.stop()
+            await task
+    finally:
+        task.cancel()
+
+
+async def until_settled(queue: QueueInMemory, count: int) -> None:
+    while len(queue.settlements) < count:
+        await asyncio.sleep(0)
+
+
+async def test_what_is_due_is_delivered(worker: Worker, queue: QueueInMemory) -> None:
+    queue.put(queued("bob@example.net"))
+
+    async with running(worker):
+        await until_settled(queue, 1)
+
+    [settlement] = queue.settlements
+    assert settlement.state is State.DELIVERED
+    assert queue.committed == 1
+
+
+async def test_what_comes_later_wakes_the_worker(worker: Worker, queue: QueueInMemory) -> None:
+    async with running(worker):
+        await asyncio.sleep(0.01)  # it idles by now
+        queue.put(queued())
+        await until_settled(queue, 1)
+
+    assert queue.settlements[0].state is State.DELIVERED
+
+
+async def test_moving_the_clock_wakes_the_worker(
+    worker: Worker, queue: QueueInMemory, clock: Clock
+) -> None:
+    queue.put(queued("defer@sim.test"))
+
+    async with running(worker):
+        await until_settled(queue, 1)
+        await asyncio.sleep(0.01)
+        clock.advance(timedelta(minutes=5))
+        await until_settled(queue, 2)
+
+    assert [each.state for each in queue.settlements] == [State.DEFERRED, State.DELIVERED]
+
+
+async def test_a_worker_with_nothing_to_do_hardly_asks(
+    worker: Worker, queue: QueueInMemory
+) -> None:
+    async with running(worker):
+        await asyncio.sleep(0.05)
+
+    assert queue.claims <= 2
+
+
+async def test_a_bounce_is_reported_to_the_sender_and_the_report_is_delivered(
+    worker: Worker, queue: QueueInMemory
+) -> None:
+    queue.put(queued("bounce@sim.test"), content=b"Subject: the original\r\n\r\n")
+
+    async with running(worker):
+        while not queue.history("ada@example.org"):
+            await queue.flush()
+            await asyncio.sleep(0)
+
+    [report] = queue.reports
+    assert (report.kind, report.envelope.reverse_path) == (Kind.DSN, "")
+    assert b"Subject: the original" in report.content
+    assert queue.history("ada@example.org")[0].state is State.DELIVERED
+
+
+async def test_a_report_that_bounces_makes_no_report(worker: Worker, queue: QueueInMemory) -> None:
+    queue.put(queued("bounce@sim.test", reverse_path="nouser@sim.test"))
+
+    async with worker.paused():
+        await worker.settle_due()
+
+    assert queue.history("nouser@sim.test")[0].state is State.BOUNCED
+    assert len(queue.reports) == 1
+
+
+async def test_a_mistake_in_one_decision_defers_that_recipient_alone(
+    queue: QueueInMemory, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    def decide(
+        recipient: QueuedRecipient, exchanger: Exchanger, attempt: int, now: datetime
+    ) -> Outcome:
+        if "evil" in recipient.recipient.forward_path:
+            raise RuntimeError("a bug")
+        return scenario.decide(recipient, exchanger, attempt, now)
+
+    worker = Worker(queue, clock, decide=decide)
+    for path in ("evil@example.org", "good@example.org"):
+        queue.put(queued(path))
+
+    async with worker.paused():
+        await worker.settle_due()
+
+    [evil], [good] = queue.history("evil@example.org"), queue.history("good@example.org")
+    assert (evil.state, str(evil.reply)) == (
+        State.DEFERRED,
+        "451 4.3.0 Local error in processing",
+    )
+    assert good.state is State.DELIVERED
+    assert "a bug" in caplog.text
+
+
+async def test_a_report_that_can_not_be_made_defers_its_recipient(
+    worker: Worker, queue: QueueInMemory, caplog: pytest.LogCaptureFixture
+) -> None:
+    queue.put(queued("bounce@sim.test"))
+    queue.lose_contents()
+
+    async with worker.paused():
+        await worker.settle_due()
+
+    assert queue.settlements[0].state is State.DEFERRED
+    assert caplog.records[0].levelno == logging.ERROR
+
+
+async def test_a_queue_that_fails_is_asked_again(
+    worker: Worker, queue: QueueInMemory, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    queue.put(queued())
+    queue.fails = 1
+
+    async with running(worker):
+        while queue.claims < 1:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        clock.advance(timedelta(seconds=1))  # wakes it before its time
+        await until_settled(queue, 1)
+
+    assert "the database is away" in caplog.text
+    assert queue.settlements[0].state is State.DELIVERED
+
+
+async def test_a_stop_leaves_the_rest_to_the_lease_and_commits_what_was_decided(
+    worker: Worker, queue: QueueInMemory
+) -> None:
+    for n in range(1, 301):
+        queue.put(queued(number=n))
+
+    async with running(worker):
+        await until_settled(queue, 1)
+
+    assert 1 <= len(queue.settlements) < 300
+    assert queue.committed == len(queue.settlements)
+    assert await queue.unsettled() == 300 - queue.committed
+
+
+async def test_a_stop_that_comes_first_is_not_lost(worker: Worker, queue: QueueInMemory) -> None:
+    queue.put(queued())
+    worker.stop()
+
+    async with asyncio.timeout(1):
+        await worker.run()
+
+    assert queue.settlements == []
+
+
+async def test_other_tasks_get_their_turn_while_many_wait(
+    worker: Worker, queue: QueueInMemory
+) -> None:
+    for n in range(1, 2001):
+        queue.put(queued(f"user{n}@example.org", number=n))
+    turns: list[int] = []
+
+    async def intake() -> None:
+        while len(queue.settlements) < 2000:
+            turns.append(len(queue.settlements))
+            await asyncio.sleep(0)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(intake())
+        async with worker.paused():
+            await worker.settle_due()
+
+    decided = [after - before for before, after in pairwise(turns)]
+    assert max(decided) <= 64
+    assert len(turns) > 100  # towards the end it decides one a turn
+
+
+async def test_two_workers_share_a_queue(queue: QueueInMemory, clock: Clock) -> None:
+    one, other = Worker(queue, clock), Worker(queue, clock)
+    for n in range(1, 101):
+        queue.put(queued(number=n))
+
+    async with running(one), running(other):
+        await until_settled(queue, 100)
+
+    assert await queue.unsettled() == 0
+    assert len(queue.settlements) == 100
