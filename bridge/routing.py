@@ -16,7 +16,15 @@ from bridge.address import Mailbox, MalformedAddress, read_mailbox
 from bridge.event import Event, Reason, Unusable
 
 MAX_RECIPIENTS = 1000  # of one event; the MSA's own limit for one message
-DEFAULT_TO = ("to", "email", "recipient", "user", "customer", "recipient_email", "user_email")
+DEFAULT_TO = (
+    "to",
+    "email",
+    "recipient",
+    "user.email",
+    "customer.email",
+    "recipient_email",
+    "user_email",
+)
 _VERSION = re.compile(r"_v?\d+$")
 _WORDS = re.compile(r"[^a-z0-9]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
