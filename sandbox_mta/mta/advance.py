@@ -40,7 +40,7 @@ async def advance_by(worker: Worker, keeper: ClockKeeper, by: timedelta) -> Adva
     too long.
     """
     check_step(by)
-    return await _advance(worker, keeper, keeper.clock.now() + by, MAX_JUMPS, patience_s=0.0)
+    return await _advance(worker, keeper, by, MAX_JUMPS, patience_s=0.0)
 
 
 async def advance_until_idle(
@@ -60,15 +60,16 @@ async def advance_until_idle(
 async def _advance(
     worker: Worker,
     keeper: ClockKeeper,
-    until: datetime | None,
+    by: timedelta | None,
     max_jumps: int,
     patience_s: float,
 ) -> Advance:
-    started_at = keeper.clock.now()
     jumps = 0
-    async with worker.paused():
+    async with worker.paused():  # one advance after the other, so that two steps add up
+        started_at = keeper.clock.now()
+        until = None if by is None else started_at + by
         settled = await worker.settle_due()
-        while jumps < max_jumps:
+        while jumps < max_jumps and not worker.is_stopping:
             due_at = await _next_due(worker, patience_s)
             if due_at is None or (until is not None and due_at > until):
                 break

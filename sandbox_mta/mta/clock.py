@@ -184,6 +184,7 @@ class ClockKeeper:
 
     async def advance_to(self, moment: datetime) -> datetime:
         """Move the clock to a moment, durably; returns its new time."""
+        await self.look(save=False)
         now = self.clock.advance_to(moment)
         await self._store.save_clock(self.clock.state)
         return now

@@ -84,13 +84,12 @@ def decide(
     recipient: QueuedRecipient, exchanger: Exchanger, attempt: int, now: datetime
 ) -> Outcome:
     """Return what an exchanger answers to the attempt of that number (from 1)."""
-    path = recipient.recipient.forward_path
-    local, _, domain = path.rpartition("@")
-    # A cheap look first: nearly all mail goes elsewhere.
-    if not domain.lower().rstrip(".").endswith(SIM_ORIGIN) or not _is_simulated(domain):
-        return accepts(exchanger.host)
     if exchanger.host in REFUSING_HOSTS:
         return refuses_connection(exchanger, f"host:{exchanger.host}")
+    path = recipient.recipient.forward_path
+    local, _, domain = path.rpartition("@")
+    if not _is_simulated(domain):
+        return accepts(exchanger.host)
     name = local.lower().partition("+")[0]
     if name in DELIVERED:
         return accepts(exchanger.host, f"magic:{name}")

@@ -69,13 +69,16 @@ class Worker:
                     await self._idle()
             except Exception:
                 log.exception("the queue failed; asking again in %s s", TROUBLE_S)
-                self._wake.clear()
                 await self._sleep(TROUBLE_S)
         try:
             async with asyncio.timeout(FLUSH_S):
                 await self.queue.flush()
-        except TimeoutError:
-            log.warning("what was decided last is not committed, and will be decided again")
+        except Exception:
+            log.exception("what was decided last is not committed, and will be decided again")
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._stopping
 
     def stop(self) -> None:
         """Make `run` return after the turn it is in."""
@@ -100,6 +103,8 @@ class Worker:
         return total
 
     async def _settle_batch(self) -> int:
+        if self._stopping:
+            return 0
         now = self.clock.now()
         claimed = await self.queue.claim(now, CLAIM)
         done = 0

@@ -124,6 +124,25 @@ async def test_a_step_back_is_refused() -> None:
         await advance_by(stage.worker, stage.keeper, -MINUTE)
 
 
+async def test_two_steps_at_once_add_up() -> None:
+    stage = Stage()
+    hour = timedelta(hours=1)
+
+    await asyncio.gather(*(advance_by(stage.worker, stage.keeper, hour) for _ in range(2)))
+
+    assert stage.clock.now() == QUEUED_AT + 2 * hour
+
+
+async def test_an_advance_ends_when_the_worker_stops() -> None:
+    stage = Stage()
+    stage.queue.put(queued("defer-forever@sim.test"))
+    stage.worker.stop()
+
+    done = await advance_until_idle(stage.worker, stage.keeper)
+
+    assert (done.jumps, done.left) == (0, 1)
+
+
 async def test_what_another_worker_never_gives_back_is_reported() -> None:
     stage = Stage()
     stage.queue.put(queued("bob@example.net"))
