@@ -42,7 +42,9 @@ class ContentReader:
         if self._room < 0:
             return None
         self._pieces[0] = self._pieces[0][2:]
-        return b"".join(self._pieces)
+        content = b"".join(self._pieces)
+        self._pieces.clear()
+        return content
 
     def _set_aside(self, buffer: bytearray, length: int) -> None:
         # Dots are unstuffed: the first of every line that begins with one is taken away.

@@ -20,6 +20,7 @@ from aiosmtpd.smtp import SMTP
 from msa import policy, reply
 from msa.command import CommandLines
 from msa.content import ContentReader
+from msa.envelope import Submission
 from msa.lint.finding import Finding
 from msa.options import ServerOptions
 from msa.ports import Linter, StoreFull, SubmissionStore
@@ -29,7 +30,7 @@ from msa.session import Session
 log = logging.getLogger(__name__)
 
 READ_LIMIT = 131_072  # octets; the transport stops reading when twice as many wait
-REPLY_LIMIT = 65_536  # octets of replies held back while more commands wait
+MAX_HELD = 500  # replies held back while more commands wait; each has a line or a few
 BACKLOG = 1_000  # connections the kernel holds before we accept them: a burst of clients
 HANDSHAKE_S = 30.0  # for STARTTLS
 FAREWELL_S = 1.0  # for a client to take its last reply before the connection is cut
@@ -50,7 +51,6 @@ class SubmissionServer(SMTP):
         self._options = listening.options
         self._lines = CommandLines()
         self._replies: list[bytes] = []
-        self._held = 0  # octets in _replies
         self._heard_at = 0.0
         self._is_waiting = False  # for the client
         self._is_busy = False  # with lint and store: no time of the client's
@@ -111,6 +111,7 @@ class SubmissionServer(SMTP):
             self._replies.clear()
             transport.close()
             self.loop.call_later(FAREWELL_S, transport.abort)
+            self.transport = None  # nothing more is obeyed or said
 
     # The loop.
 
@@ -152,23 +153,20 @@ class SubmissionServer(SMTP):
             self._leave()
         elif answer.code == 421:
             await self._linger()
-        elif self._held > REPLY_LIMIT:
+        elif len(self._replies) > MAX_HELD:
             await self._flush()
         if self._listening.is_closing and not self._dialogue.in_transaction:
             self.hang_up(reply.SHUTTING_DOWN)
 
     def _say(self, answer: Reply) -> None:
-        octets = answer.wire()
-        self._replies.append(octets)
-        self._held += len(octets)
+        self._replies.append(answer.wire())
 
     async def _flush(self) -> None:
         # RFC 2920 section 3.2: replies may share a segment. One write for all that is there
-        # makes 1.4 times the messages of a pipelining client (measured).
+        # takes 1.2 times the messages of a pipelining client (measured).
         if self._replies and self.transport is not None:
             self._writer.write(b"".join(self._replies))
             self._replies.clear()
-            self._held = 0
             await self._writer.drain()
 
     async def _wait(self) -> bool:
@@ -220,8 +218,8 @@ class SubmissionServer(SMTP):
         )
         assert secure is not None
         reader._transport = writer._transport = secure  # type: ignore[attr-defined]
-        self._replace_writer(writer)  # type: ignore[attr-defined]
-        self.transport = secure
+        self._transport = self.transport = secure
+        self._over_ssl = True
         self._dialogue.tls_started()
 
     # The content.
@@ -241,10 +239,10 @@ class SubmissionServer(SMTP):
 
     async def _submit(self, content: bytes) -> Reply:
         listening = self._listening
-        submission = self._dialogue.submission(
-            content, id=listening.new_id(), accepted_at=listening.now()
-        )
         try:
+            submission = self._dialogue.submission(
+                content, id=listening.new_id(), accepted_at=listening.now()
+            )
             findings: Sequence[Finding] | None = None
             if self._options.lint == "reject":
                 assert listening.linter is not None
@@ -252,13 +250,29 @@ class SubmissionServer(SMTP):
                 refusal = policy.judge(findings)
                 if refusal is not None:
                     await listening.store.refuse(submission, refusal, findings)
+                    _log("refused", submission, submission.id)
                     return refusal
-            return reply.queued(await listening.store.accept(submission, findings))
+            stored_id = await listening.store.accept(submission, findings)
         except StoreFull:
             return reply.STORE_FULL
         except Exception:
-            log.exception("submission %s failed", submission.id)
+            log.exception("a submission failed")
             return reply.LOCAL_ERROR
+        _log("accepted", submission, stored_id)
+        return reply.queued(stored_id)
+
+
+def _log(event: str, submission: Submission, stored_id: str) -> None:
+    """Log one line a message."""
+    envelope = submission.envelope
+    said = {
+        "id": stored_id,
+        "client": submission.client.address,
+        "reverse_path": envelope.reverse_path,
+        "recipients": len(envelope.recipients),
+        "size_octets": len(submission.content),
+    }
+    log.info(event, extra=said)
 
 
 class Listening:
