@@ -11,9 +11,8 @@ from msa.envelope import Envelope
 from msa.lint import address, body, encoding, envelope, header, mime, security
 from msa.lint.finding import MAX_EVIDENCE, Finding, Flaw, Severity
 from msa.lint.rule import Draft, Rule
-from msa.reply import Reply
 
-__all__ = ["RULES", "Draft", "Finding", "Flaw", "Rule", "Severity", "lint", "refusal", "run"]
+__all__ = ["RULES", "Draft", "Finding", "Flaw", "Rule", "Severity", "lint", "run"]
 
 MAX_FINDINGS = 20  # of one rule for one message; whoever mends twenty mends the rest
 
@@ -85,12 +84,6 @@ def run(rule: Rule, draft: Draft) -> list[Flaw]:
     text = f"{last.text} (only the first {MAX_FINDINGS} are listed)"
     cut = Flaw(text, last.offset, last.part, last.evidence, last.severity)
     return [*flaws[: MAX_FINDINGS - 1], cut]
-
-
-def refusal(finding: Finding) -> Reply:
-    """Return the reply that refuses a message for a finding (lint mode `reject`)."""
-    code, detail = next(rule.refusal for rule in RULES if rule.code == finding.code)
-    return Reply(code, detail, f"{finding.code} {finding.name}: {finding.text}")
 
 
 def _chosen(rules: Sequence[Rule], select: Sequence[str], ignore: Sequence[str]) -> Sequence[Rule]:

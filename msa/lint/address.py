@@ -18,7 +18,6 @@ MAY_BE_EMPTY = ("bcc", "resent-bcc", "from")  # RFC 5322 section 3.6.3; an empty
     "RFC 5322 section 3.4",
     fix='Write addresses as ada@example.org or "Ada Lovelace" <ada@example.org>, with commas '
     "between them.",
-    refusal=(554, "1.3"),
 )
 def syntax(draft: Draft) -> Iterator[Flaw]:
     """An address field holds something that is no address.
@@ -40,7 +39,6 @@ def syntax(draft: Draft) -> Iterator[Flaw]:
     Severity.WARNING,
     "RFC 6409 section 4.2",
     fix="Use the full domain name, as in ada@mail.example.org.",
-    refusal=(554, "1.2"),
 )
 def domain_unqualified(draft: Draft) -> Iterator[Flaw]:
     """An address in a header field has no domain, or one that is not fully qualified.

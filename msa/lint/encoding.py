@@ -5,15 +5,10 @@ import re
 from collections.abc import Iterator
 
 from msa.lint.finding import Flaw, Severity
-from msa.lint.rule import Draft, rule
+from msa.lint.rule import MAX_TEXT, Draft, rule
 from msa.message.charset import codec_name
-from msa.message.decoding import encoded_offset, octets
+from msa.message.decoding import MAX_BASE64_LINE, encoded_offset
 from msa.message.tree import Part
-
-MAX_TEXT = (
-    1_048_576  # encoded octets of one text part that are decoded; a long newsletter has 200 KB
-)
-MAX_BASE64_LINE = 76  # characters, RFC 2045 section 6.8
 
 _8BIT = re.compile(rb"[\x80-\xff]")
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -80,7 +75,7 @@ def undecodable(draft: Draft) -> Iterator[Flaw]:
 
 
 def _charset_flaws(draft: Draft, part: Part, codec: str) -> Iterator[Flaw]:
-    data = octets(draft.message, part, MAX_TEXT)
+    data = draft.octets(part)
     if data.isascii() and codec == "utf_8":
         return
     whole = part.body.end - part.body.start <= MAX_TEXT
@@ -124,14 +119,13 @@ def base64_broken(draft: Draft) -> Iterator[Flaw]:
     Encode the file once and whole; don't join two encoded pieces.
     """
     for part in draft.parts:
-        if part.encoding == "base64" and part.delimiters is None:
+        if part.encoding == "base64" and not draft.is_regular(part) and part.delimiters is None:
             yield from _base64_flaws(draft, part)
 
 
 def _base64_flaws(draft: Draft, part: Part) -> Iterator[Flaw]:
     start, end = part.body
     body = draft.content[start:end]
-    # One pass of `translate` at 1 ns an octet; decoding strictly takes three times as long.
     rest = body.translate(None, _BASE64 + b"\r\n")
     if rest.strip(b"= \t") and (bad := _NOT_BASE64.search(draft.content, start, end)):
         at = bad.start()
@@ -155,12 +149,6 @@ def _length_flaws(draft: Draft, part: Part, body: bytes, rest: bytes) -> Iterato
 
 
 def _line_flaws(draft: Draft, part: Part, body: bytes) -> Iterator[Flaw]:
-    width = body.find(b"\n") + 1
-    # Lines of one width, as every encoder writes them, are checked by a stride.
-    if 0 < width <= MAX_BASE64_LINE + 2:
-        regular = body[width - 1 :: width].count(b"\n")
-        if regular == body.count(b"\n") and len(body) - regular * width <= MAX_BASE64_LINE:
-            return
     at = part.body.start
     for line in body.split(b"\n"):
         size = len(line) - line.endswith(b"\r")

@@ -27,7 +27,6 @@ _ROUTE = re.compile(r"@[^,:@]+(?:,@[^,:@]+)*:")
     Severity.ERROR,
     "RFC 5321 section 4.1.2",
     fix="Give MAIL and RCPT one plain address in angle brackets, as in <ada@example.org>.",
-    refusal=(501, "1.3"),
 )
 def path_syntax(draft: Draft) -> Iterator[Flaw]:
     """A path of the envelope is no mailbox, or is over a limit.
@@ -49,7 +48,6 @@ def path_syntax(draft: Draft) -> Iterator[Flaw]:
     Severity.WARNING,
     "RFC 6409 section 4.2",
     fix="Use the full domain name, as in ada@mail.example.org.",
-    refusal=(554, "1.2"),
 )
 def domain_unqualified(draft: Draft) -> Iterator[Flaw]:
     """A domain of the envelope is not fully qualified.
@@ -72,7 +70,6 @@ def domain_unqualified(draft: Draft) -> Iterator[Flaw]:
     Severity.ERROR,
     "RFC 6531 section 3.3",
     fix="Add SMTPUTF8 to MAIL when the server offers it, or use an ASCII address.",
-    refusal=(553, "6.7"),
 )
 def path_not_ascii(draft: Draft) -> Iterator[Flaw]:
     """A path holds octets over 127 without the SMTPUTF8 parameter, or is not UTF-8.

@@ -28,12 +28,13 @@ def bare_lf(draft: Draft) -> Iterator[Flaw]:
     count = draft.line_ends.bare_lf
     if not count or draft.at_rest:
         return
-    inside = {at for start, end in draft.end_of_data for at in range(start, end)}
-    for found in _BARE_LF.finditer(draft.content):
-        if found.start() not in inside:  # there SEC003 tells the cause
-            more = f", and {count - 1} more" if count > 1 else ""
-            yield draft.flaw(f"a line ends in LF without CR{more}", found.start(), found.end())
-            return
+    inside = {at for span in draft.end_of_data for at in range(*span)}
+    for span in draft.restless:
+        for found in _BARE_LF.finditer(draft.content, *span):
+            if found.start() not in inside:  # there SEC003 tells the cause
+                more = f", and {count - 1} more" if count > 1 else ""
+                yield draft.flaw(f"a line ends in LF without CR{more}", *found.span())
+                return
 
 
 @rule(
@@ -42,7 +43,6 @@ def bare_lf(draft: Draft) -> Iterator[Flaw]:
     Severity.ERROR,
     "RFC 5321 section 4.1.1.4",
     fix="End every line with CR LF, and double a dot that begins a line.",
-    refusal=(550, "7.0"),
 )
 def end_of_data(draft: Draft) -> Iterator[Flaw]:
     """A line with a single dot is written so that some server takes it for the end of the data.

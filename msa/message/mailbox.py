@@ -86,11 +86,9 @@ class _Element(NamedTuple):
 def read_addresses(value: bytes) -> AddressList:
     """Read a mailbox-list or address-list; never raises."""
     text = value[:MAX_LIST]
-    simple = _SIMPLE.fullmatch(text)
+    simple = _simple_list(text)
     if simple is not None:
-        phrase, local, domain = simple[1] or b"", simple[2] or simple[4], simple[3] or simple[5]
-        start, end = _trimmed(text)
-        return AddressList((Mailbox(phrase, local, domain, start, end),), (), 0, False)
+        return AddressList(simple, (), 0, len(value) > MAX_LIST)
     elements, groups, open_group = _elements(text)
     mailboxes: list[Mailbox] = []
     troubles: list[Trouble] = []
@@ -105,30 +103,30 @@ def read_addresses(value: bytes) -> AddressList:
     return AddressList(tuple(reversed(mailboxes)), tuple(troubles), groups, len(value) > MAX_LIST)
 
 
-# The two common forms in one step, without tokens: 3 us instead of 15. Every repetition is of one
-# class and ends at an octet outside it, so no text makes it walk twice.
+# The two common forms in one step, without tokens: 2 us an address instead of 12. Every repetition
+# is of one class and ends at an octet outside it, so no text makes it walk twice.
 _ATOM = rb"[!#$%&'*+/=?^_`{|}~0-9A-Za-z\x80-\xff-]+"
-_DOTTED = _ATOM + rb"(?:\." + _ATOM + rb")*"
-_SIMPLE = re.compile(
-    rb"[ \t]*(?:("
-    + rb'"[^"\\\r\n]*"|'
-    + _ATOM
-    + rb"(?:[ \t]"
-    + _ATOM
-    + rb")*)[ \t]*<("
-    + _DOTTED
-    + rb")@("
-    + _DOTTED
-    + rb")>|("
-    + _DOTTED
-    + rb")@("
-    + _DOTTED
-    + rb"))[ \t]*"
-)
+_DOTTED = rb"%b(?:\.%b)*" % (_ATOM, _ATOM)
+_NAME = rb'("[^"\\\r\n]*"|%b(?:[ \t]%b)*)' % (_ATOM, _ATOM)
+_SPEC = rb"(%b)@(%b)" % (_DOTTED, _DOTTED)
+_SIMPLE = re.compile(rb"\s*(?:%b[ \t]*<%b>|%b)\s*(?:,|\Z)" % (_NAME, _SPEC, _SPEC))
 
 
-def _trimmed(text: bytes) -> tuple[int, int]:
-    return len(text) - len(text.lstrip()), len(text.rstrip())
+def _simple_list(text: bytes) -> tuple[Mailbox, ...] | None:
+    """Read a list of addresses of the two common forms; None when there is any other."""
+    mailboxes: list[Mailbox] = []
+    at = 0
+    while found := _SIMPLE.match(text, at):
+        phrase, local, domain, bare_local, bare_domain = found.groups()
+        start = found.start(1) if phrase else found.start(4)
+        end = found.end(3) + 1 if phrase else found.end(5)
+        mailboxes.append(
+            Mailbox(phrase or b"", local or bare_local, domain or bare_domain, start, end)
+        )
+        at = found.end()
+        if at == len(text) and text[-1] != 0x2C:
+            return tuple(mailboxes)
+    return None
 
 
 def _tokens(text: bytes) -> Iterator[_Token]:

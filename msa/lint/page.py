@@ -1,0 +1,56 @@
+"""The page of the rules in force, written from the rules themselves."""
+
+import textwrap
+from collections.abc import Iterable
+
+from msa.lint import RULES
+from msa.lint.rule import Rule
+
+_HEAD = """\
+# The rules in force
+
+Each rule judges the octets as they were submitted. A rule has a code, which is never used again,
+a name, a severity, and the place that it is founded on. Where a rule finds something milder than
+its severity, the finding itself says so. `--select` and `--ignore` take codes, beginnings of codes
+and names.
+
+This page is written from the code: `python -m msa.lint.page > docs/rules.md`.
+"""
+
+
+def page(rules: Iterable[Rule] = RULES) -> str:
+    """Return the page as Markdown: a table, then what each rule means and how to mend it."""
+    rules = tuple(rules)
+    rows = [f"| [{r.code}](#{r.code.lower()}) | {r.name} | {r.severity} |" for r in rules]
+    table = "\n".join(["| code | name | severity |", "|---|---|---|", *rows])
+    return "\n".join([_HEAD, table, "", *(_section(rule) for rule in rules)])
+
+
+def _section(rule: Rule) -> str:
+    return textwrap.dedent(
+        """\
+        ## {code}
+
+        **{name}**, {severity}, {reference}.
+
+        {documentation}
+
+        Fix: {fix}
+        """
+    ).format(
+        code=rule.code,
+        name=rule.name,
+        severity=rule.severity,
+        reference=rule.reference,
+        documentation=_escaped(rule.documentation),
+        fix=_escaped(rule.fix),
+    )
+
+
+def _escaped(text: str) -> str:
+    # A "<" would begin a tag; a placeholder or an address must be seen as it is.
+    return text.replace("<", "&lt;").replace("*", "\\*").replace("_", "\\_")
+
+
+if __name__ == "__main__":
+    print(page(), end="")  # noqa: T201 - this is a program that prints
