@@ -65,6 +65,8 @@ class Server:
             await self._converse_or_log(reader, writer)
         except asyncio.IncompleteReadError:
             writer.close()  # the peer has said all; what it is owed is still sent
+        except asyncio.CancelledError:
+            pass  # only `stop` cancels, and asyncio would log the cancellation as an error
         finally:
             self._connections.discard(connection)
             if not writer.is_closing():
