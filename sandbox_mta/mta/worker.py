@@ -120,6 +120,8 @@ class Worker:
         """Decide one recipient; a mistake of ours in it must not stop the others."""
         try:
             domain = delivery.domain_of(recipient.recipient.forward_path)
+            if self._router.needs_load(domain):
+                await asyncio.to_thread(self._router.load)  # intake goes on meanwhile
             route = self._router.route(domain)
             settlement = delivery.deliver(recipient, route, now, self._decide, self._schedule)
             return await self._reported(settlement, now) if dsn.is_due(settlement) else settlement

@@ -237,3 +237,36 @@ def test_mail_to_other_domains_loads_no_dns_library() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
 
     assert done.stdout.strip() == b"False"
+
+
+def test_the_dns_library_is_loaded_for_simulated_names_and_once() -> None:
+    router = Router()
+
+    assert not router.needs_load("example.org")
+    assert router.needs_load("Implicit.Sim.test")
+
+    router.load()
+
+    assert not router.needs_load("implicit.sim.test")
+
+
+def test_no_look_up_touches_a_socket() -> None:
+    program = """
+import sys
+from sandbox_mta.mta.mx import Router
+
+def refuse(event, arguments):
+    if event.startswith("socket."):
+        print(event, arguments)
+
+sys.addaudithook(refuse)
+router = Router()
+for name in ("", "backup.", "servfail.", "dnstimeout.", "cnameloop.", "nomx.", "nxdomain."):
+    router.route(name + "sim.test")
+router.route("example.org")
+print("done")
+"""
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+
+    assert done.stdout.split() == [b"done"]
