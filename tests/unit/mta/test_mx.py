@@ -255,11 +255,11 @@ def test_no_look_up_touches_a_socket() -> None:
 import sys
 from sandbox_mta.mta.mx import Router
 
-def refuse(event, arguments):
-    if event.startswith("socket."):
+def tell(event, arguments):
+    if event.startswith("socket.") and event != "socket.gethostname":  # which asks the kernel
         print(event, arguments)
 
-sys.addaudithook(refuse)
+sys.addaudithook(tell)
 router = Router()
 for name in ("", "backup.", "servfail.", "dnstimeout.", "cnameloop.", "nomx.", "nxdomain."):
     router.route(name + "sim.test")
