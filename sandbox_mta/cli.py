@@ -4,11 +4,13 @@ Exit status: 0 done, 1 the answer is no, 2 it could not run. Heavy modules are i
 command that needs them, so that `--help` and the SMTP greeting don't wait for them.
 """
 
+import asyncio
 import inspect
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -70,11 +72,13 @@ def _option(name: str, text: str) -> inspect.Parameter:
 @contextmanager
 def errors_as_lines() -> Iterator[None]:
     """Turn what can go wrong for a user into one line on stderr and exit status 2."""
+    from sandbox_mta.app.trouble import Trouble
     from sandbox_mta.data_folder import DataFolderError
+    from sandbox_mta.listeners import CantListen
 
     try:
         yield
-    except (SettingsError, DataFolderError) as error:
+    except (SettingsError, Trouble, DataFolderError, CantListen) as error:
         _fail(str(error))
     except BrokenPipeError:
         # The reader of our output has left, for example `| head`.
@@ -105,6 +109,117 @@ def serve(settings: Settings, _origins: Origins) -> None:
     from sandbox_mta.app import serve as run
 
     raise typer.Exit(run(settings))
+
+
+@app.command()
+@with_settings
+def dump(
+    settings: Settings,
+    _origins: Origins,
+    query: Annotated[
+        str | None,
+        typer.Argument(help="which messages, e.g. 'to:bob state:bounced after:1h'; default: all"),
+    ] = None,
+    format: Annotated[  # the option's name is a contract
+        str, typer.Option("--format", help="jsonl (an object a message), eml (a file each) or mbox")
+    ] = "jsonl",
+    output: Annotated[
+        Path | None, typer.Option("--output", help="file, or folder for eml; default: stdout")
+    ] = None,
+    content: Annotated[
+        bool, typer.Option("--content", help="add the octets to each object, as base64")
+    ] = False,
+) -> None:
+    """Write stored messages out, in order of arrival. Needs no running sandbox.
+
+    Words of a query are ANDed: to: from: subject: state: kind: template: after: before: id:, quotes
+    for several words, - for not.
+    """
+    from sandbox_mta.app.reading import dump as run
+
+    count = asyncio.run(run(settings, query or "", format, output, with_content=content))
+    _say(f"{count} message{'' if count == 1 else 's'}")
+
+
+@app.command()
+@with_settings
+def migrate(settings: Settings, _origins: Origins) -> None:
+    """Bring the database's tables up to date. `serve` does it by itself at its start."""
+    from sandbox_mta.app.reading import migrate as run
+
+    _say(asyncio.run(run(settings)))
+
+
+@app.command()
+@with_settings
+def produce(
+    settings: Settings,
+    _origins: Origins,
+    topic: Annotated[str, typer.Argument(help="topic to produce to")],
+    file: Annotated[
+        Path | None, typer.Argument(help="JSON data of the event, or - for stdin; default: stdin")
+    ] = None,
+    type: Annotated[  # CloudEvents' word
+        str | None,
+        typer.Option("--type", help="event type: makes a CloudEvent; default: the file as it is"),
+    ] = None,
+    to: Annotated[str | None, typer.Option("--to", help="recipient, put into the data")] = None,
+    key: Annotated[str | None, typer.Option("--key", help="key of the record")] = None,
+) -> None:
+    """Produce one event to the sandbox's Kafka, for example a template's sample.
+
+    sandbox-mta produce email-events templates/welcome/samples/rich.json --type welcome --to a@b.c
+    """
+    from sandbox_mta.app.producing import produce as run
+
+    octets = sys.stdin.buffer.read() if file is None or str(file) == "-" else _read(file)
+    place = asyncio.run(run(settings, topic, octets, type=type, to=to, key=key))
+    print(place)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        _fail(f"can't read {file}: {error.strerror}")
+
+
+@clock_app.command("now")
+@with_settings
+def clock_now(
+    settings: Settings,
+    _origins: Origins,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
+) -> None:
+    """Print the time of the sandbox's clock."""
+    from sandbox_mta.app.remote import call
+
+    answer = call(settings.http, "GET", "/api/v2/clock")
+    print(json.dumps(answer) if as_json else answer["now"])
+
+
+@clock_app.command("advance")
+@with_settings
+def clock_advance(
+    settings: Settings,
+    _origins: Origins,
+    by: Annotated[str | None, typer.Option("--by", help="a duration: 90s, 4h, 1d12h")] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", help="idle: until no recipient waits any more")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
+) -> None:
+    """Move the clock forward, and with it every retry that falls due; waits until they are made."""
+    from sandbox_mta.app.remote import call
+
+    wanted = {name: value for name, value in (("by", by), ("until", until)) if value is not None}
+    if len(wanted) != 1:
+        _fail("say either --by DURATION or --until idle")
+    answer = call(settings.http, "POST", "/api/v2/clock/advance", wanted)
+    print(json.dumps(answer) if as_json else answer["now"])
+    if until and not answer["is_idle"]:
+        _say("some recipients still wait")
+        raise typer.Exit(1)
 
 
 @settings_app.command("show")

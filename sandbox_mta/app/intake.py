@@ -1,4 +1,4 @@
-"""Between the MSA and the store: what is submitted before the store is open waits for it.
+"""Between the MSA and the rest: what is submitted before the store is open waits for it.
 
 SMTP listens first and everything else is imported afterwards, so the first message may well come
 before there is a database.
@@ -8,25 +8,32 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from msa.envelope import Submission
+from msa.envelope import Envelope, Submission
 from msa.lint.finding import Finding
-from msa.ports import SubmissionStore
+from msa.ports import Linter, SubmissionStore
 from msa.reply import Reply
 
 log = logging.getLogger(__name__)
 
 
 class Intake:
-    """Passes submissions on to the store, and writes a log line for each."""
+    """Passes submissions on to the store and the linter, and writes a log line for each."""
 
     def __init__(self) -> None:
         self._store: SubmissionStore | None = None
+        self._linter: Linter | None = None
         self._opened = asyncio.Event()
 
-    def open(self, store: SubmissionStore) -> None:
+    def open(self, store: SubmissionStore, linter: Linter) -> None:
         """Pass on what waits, and everything that comes."""
-        self._store = store
+        self._store, self._linter = store, linter
         self._opened.set()
+
+    async def lint(self, content: bytes, envelope: Envelope) -> tuple[Finding, ...]:
+        """Judge a message while its client waits; see `Linter`."""
+        await self._opened.wait()
+        assert self._linter is not None
+        return await self._linter.lint(content, envelope)
 
     async def accept(
         self, submission: Submission, findings: Sequence[Finding] | None = None

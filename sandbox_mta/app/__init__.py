@@ -1,0 +1,136 @@
+"""The composition root: settings in, running stages out, and an orderly end.
+
+SMTP listens first, so that an app that is started together with the sandbox finds it; everything
+else is imported in a thread afterwards, and what is submitted meanwhile waits for the store.
+"""
+
+import asyncio
+import importlib
+import logging
+import secrets
+import signal
+import ssl
+from collections.abc import Coroutine
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import uvloop
+
+from msa.identifier import new_id
+from msa.options import Login, ServerOptions
+from msa.server import Listening, listen
+from sandbox_mta.app.intake import Intake
+from sandbox_mta.app.trouble import CantStart, StageDied
+from sandbox_mta.data_folder import DataFolder
+from sandbox_mta.listeners import CantListen, explain, split
+from sandbox_mta.settings import Settings
+
+if TYPE_CHECKING:
+    from sandbox_mta.app.assembly import Sandbox
+
+SHUTDOWN_S = 10.0  # for everything; what is left then stays in the database
+
+log = logging.getLogger(__name__)
+
+
+def serve(settings: Settings) -> int:
+    """Run the sandbox until SIGTERM or Ctrl-C.
+
+    Returns 0 after an orderly end and 1 when a stage died. Raises `CantStart`, `CantListen` and
+    `DataFolderError` when it could not run.
+    """
+    folder = DataFolder.hold(settings.data, settings.instance)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_run(settings, folder))
+    finally:
+        folder.release()
+
+
+async def _run(settings: Settings, folder: DataFolder) -> int:
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    intake = Intake()
+    login = Login(f"bridge-{folder.instance}", secrets.token_urlsafe(24))
+    listening = await _listen(settings, intake, login) if "msa" in settings.stages else None
+    try:
+        assembly = await asyncio.to_thread(importlib.import_module, "sandbox_mta.app.assembly")
+        sandbox: Sandbox = await assembly.assemble(settings, folder, intake, listening, login)
+    except BaseException:
+        if listening is not None:
+            await listening.close(0)
+        raise
+    return await _supervise(sandbox, stopping)
+
+
+async def _listen(settings: Settings, intake: Intake, login: Login) -> Listening:
+    host, port = split(settings.smtp)
+    options = ServerOptions(
+        hostname=settings.hostname,
+        max_size=settings.max_size,
+        max_recipients=settings.max_recipients,
+        connections_per_host=settings.connections_per_host,
+        idle_timeout_s=settings.idle_timeout,
+        auth=settings.auth,
+        tls_context=_tls_context(settings),
+        submission_keys=settings.submission_keys,
+        bridge_login=login,
+        lint=settings.lint,
+    )
+    try:
+        return await listen(
+            options,
+            intake,
+            intake,
+            now=lambda: datetime.now(UTC),
+            new_id=new_id,
+            host=host,
+            port=port,
+        )
+    except OSError as error:
+        raise CantListen(explain(error, settings.smtp, "SANDBOX_MTA_SMTP (--smtp)")) from None
+
+
+def _tls_context(settings: Settings) -> ssl.SSLContext | None:
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        reason = error.strerror or error
+        raise CantStart(f"can't use tls_cert={settings.tls_cert} and its key: {reason}") from None
+    return context
+
+
+async def _supervise(sandbox: "Sandbox", stopping: asyncio.Event) -> int:
+    """Run the stages until one dies or the sandbox is told to stop; return the exit status."""
+
+    async def stop_when_told() -> None:
+        await stopping.wait()
+        await sandbox.stop(SHUTDOWN_S)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for name, stage in sandbox.stages.items():
+                group.create_task(_watch(sandbox, name, stage()), name=name)
+            group.create_task(stop_when_told())
+            sandbox.announce()
+    except* StageDied as died:
+        for error in died.exceptions:
+            log.error("%s", error, exc_info=error.__cause__)
+        return 1
+    finally:
+        await sandbox.close()
+    log.info("stopped")
+    return 0
+
+
+async def _watch(sandbox: "Sandbox", name: str, stage: Coroutine[Any, Any, None]) -> None:
+    try:
+        await stage
+    except Exception as error:
+        raise StageDied(f"stage {name} died: {type(error).__name__}: {error}") from error
+    if not sandbox.is_stopping:
+        raise StageDied(f"stage {name} ended by itself")
