@@ -71,7 +71,7 @@ def compose(letter: Letter) -> bytes:
     return b"".join(
         (
             header,
-            b'\r\nContent-Type: multipart/alternative; boundary="%s"\r\n' % boundary,
+            b'\r\nContent-Type: multipart/alternative;\r\n boundary="%s"\r\n' % boundary,
             b"\r\n--%s\r\n%s\r\n\r\n" % (boundary, _QP_TEXT),
             _quoted_printable(letter.text),
             b"\r\n--%s\r\n%s\r\n\r\n" % (boundary, _QP_HTML),

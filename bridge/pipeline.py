@@ -78,7 +78,7 @@ def _compose_all(
 ) -> Prepared | Unusable:
     size = (len(rendered.html) + len(rendered.text)) * len(recipients)
     if size > MAX_OCTETS:
-        detail = f"{len(recipients)} messages of {size} octets together; at most {MAX_OCTETS}"
+        detail = f"{len(recipients)} messages of {size} characters together; at most {MAX_OCTETS}"
         return Unusable(event.ref, Reason.RENDER, detail)
     try:
         author = read_mailbox(fill(template.meta.sender or frame.house.sender, event.data))

@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import TemplateError, TemplateSyntaxError, nodes
 
 from bridge.rendering.meta import Broken, read_meta
-from bridge.rendering.sandbox import MailEnvironment, Sources
+from bridge.rendering.sandbox import Environments
 from bridge.rendering.template import HTML, SUBJECT, TEXT, Template, explain, hash_of
 from bridge.routing import RouteTable
 
@@ -83,13 +83,13 @@ class Catalogue:
 
     def _read(self, files: Mapping[str, Path]) -> Shelf:
         texts, problems = _texts(files, self.root.name)
-        environment = MailEnvironment(Sources(texts, self.root.name))
+        environments = Environments(texts, self.root.name)
         templates: dict[str, Template] = {}
         names = sorted({name.partition("/")[0] for name in files if name.endswith(f"/{_META}")})
         for name in names:
             known = self.shelf.templates.get(name)
             try:
-                templates[name] = self._template(name, texts, environment, known)
+                templates[name] = self._template(name, texts, environments, known)
             except Broken as error:
                 problems.setdefault(name, str(error))
                 if known:
@@ -104,7 +104,7 @@ class Catalogue:
         self,
         name: str,
         texts: Mapping[str, str],
-        environment: MailEnvironment,
+        environments: Environments,
         known: Template | None,
     ) -> Template:
         shown = f"{self.root.name}/{name}"
@@ -119,7 +119,7 @@ class Catalogue:
             sources = _sources(name, texts, self.root.name)
             if known and known.version == hash_of(sources):
                 return known
-            return Template(name, read, sources, environment, self.root.name)
+            return Template(name, read, sources, environments, self.root.name)
         except (TemplateError, RecursionError) as error:
             raise Broken(explain(error, self.root.name, fallback=shown)) from None
 
@@ -220,7 +220,7 @@ def _gather(
 @lru_cache(maxsize=MAX_FILES)
 def _references(shown: str, text: str) -> tuple[tuple[str | None, int], ...]:
     """Find what a text inherits from, includes and imports, with line numbers."""
-    tree = MailEnvironment(Sources({}, "")).parse(text, filename=shown)
+    tree = Environments({}, "").text.parse(text, filename=shown)
     statements: tuple[nodes.Extends | nodes.Include | nodes.Import | nodes.FromImport, ...] = (
         *tree.find_all(nodes.Extends),
         *tree.find_all(nodes.Include),

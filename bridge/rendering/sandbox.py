@@ -144,11 +144,11 @@ class MailEnvironment(ImmutableSandboxedEnvironment):
 
     intercepted_binops = frozenset(("+", "*", "**", "%"))
 
-    def __init__(self, loader: BaseLoader) -> None:
+    def __init__(self, loader: BaseLoader, *, autoescape: bool) -> None:
         super().__init__(
             loader=loader,
             undefined=MissingField,
-            autoescape=lambda name: name is not None and ".html." in name,
+            autoescape=autoescape,
             finalize=_finalize,
             auto_reload=False,
             trim_blocks=True,
@@ -287,6 +287,19 @@ def _finalize(value: Any) -> Any:
     if run.characters < 0:
         run.write(0)
     return text
+
+
+class Environments:
+    """One environment for HTML and one for text, over the same files.
+
+    A file that both use (macros, names) is compiled for each. With escaping chosen by a file's
+    name, what a macro of a text file returns would count as safe HTML.
+    """
+
+    def __init__(self, texts: Mapping[str, str], root_name: str) -> None:
+        loader = Sources(texts, root_name)
+        self.html = MailEnvironment(loader, autoescape=True)
+        self.text = MailEnvironment(loader, autoescape=False)
 
 
 class Sources(BaseLoader):

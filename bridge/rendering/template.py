@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,12 +14,13 @@ from jinja2 import TemplateError, TemplateSyntaxError
 
 from bridge.ports import TemplateVersion
 from bridge.rendering.plaintext import html_to_text
-from bridge.rendering.sandbox import MAX_OUTPUT, MailEnvironment, Run, current_run
+from bridge.rendering.sandbox import MAX_OUTPUT, Environments, MailEnvironment, Run, current_run
 from bridge.routing import Meta
 
 SUBJECT = "subject.j2"
 HTML = "body.html.j2"
 TEXT = "body.txt.j2"
+_EMPTY_LINES = re.compile(r"\n{3,}")
 # What rendering hostile data may raise besides Jinja's own; RecursionError is a RuntimeError.
 _FAILURES = (
     TemplateError,
@@ -56,7 +58,7 @@ class Template:
         name: str,
         meta: Meta,
         sources: Mapping[str, str],
-        environment: MailEnvironment,
+        environments: Environments,
         root_name: str,
     ) -> None:
         """Compile the parts; `sources` holds all files it is made of, inherited ones included.
@@ -69,11 +71,12 @@ class Template:
         self.version = hash_of(sources)
         self._root_name = root_name
         for source in sources:
-            if source.endswith(".j2"):
-                environment.get_template(source)  # also those that are inherited
-        self._subject = environment.get_template(f"{name}/{SUBJECT}")
-        self._html = self._part(environment, HTML)
-        self._text = self._part(environment, TEXT)
+            if source.endswith(".j2"):  # also what is inherited, so that nothing fails later
+                environments.html.get_template(source)
+                environments.text.get_template(source)
+        self._subject = environments.text.get_template(f"{name}/{SUBJECT}")
+        self._html = self._part(environments.html, HTML)
+        self._text = self._part(environments.text, TEXT)
 
     def _part(self, environment: MailEnvironment, part: str) -> jinja2.Template | None:
         path = f"{self.name}/{part}"
@@ -99,7 +102,7 @@ class Template:
         try:
             subject = " ".join(self._subject.render(data).split())
             html = self._html.render(data) if self._html else ""
-            text = self._text.render(data) if self._text else html_to_text(html)
+            text = _tidy(self._text.render(data)) if self._text else html_to_text(html)
         except _FAILURES as error:
             return RenderFault(self._explain(error))
         finally:
@@ -110,6 +113,11 @@ class Template:
 
     def _explain(self, error: BaseException) -> str:
         return explain(error, self._root_name, fallback=f"{self._root_name}/{self.name}")
+
+
+def _tidy(text: str) -> str:
+    """Leave one empty line where conditions and loops left several."""
+    return _EMPTY_LINES.sub("\n\n", text).strip("\n") + "\n"
 
 
 def hash_of(sources: Mapping[str, str]) -> str:

@@ -50,7 +50,7 @@ def test_a_message_octet_by_octet() -> None:
         b"MIME-Version: 1.0\r\n"
         b"Auto-Submitted: auto-generated\r\n"
         b"X-Event-Id: e-1\r\n"
-        b'Content-Type: multipart/alternative; boundary="=_k1"\r\n'
+        b'Content-Type: multipart/alternative;\r\n boundary="=_k1"\r\n'
         b"\r\n"
         b"--=_k1\r\n"
         b"Content-Type: text/plain; charset=utf-8\r\n"

@@ -49,7 +49,7 @@ def fault_of(folder: Folder, source: str, data: dict[str, Any] | None = None) ->
     ],
 )
 def test_the_filters(folder: Folder, source: str, text: str) -> None:
-    assert text_of(folder, source) == text
+    assert text_of(folder, source) == f"{text}\n"
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,8 @@ def test_a_missing_field_is_named_with_what_there_is(
 
 def test_a_field_goes_before_a_method_of_the_same_name(folder: Folder) -> None:
     assert (
-        text_of(folder, "{{ o.items[0] }} {{ o.keys }}", {"o": {"items": [1], "keys": 2}}) == "1 2"
+        text_of(folder, "{{ o.items[0] }} {{ o.keys }}", {"o": {"items": [1], "keys": 2}})
+        == "1 2\n"
     )
 
 
@@ -105,7 +106,20 @@ def test_html_is_escaped_and_text_is_not(folder: Folder) -> None:
     html = render(folder, "<b>{{ x }}</b>", {"x": "<script>"}, part="body.html.j2")
 
     assert html.html == "<b>&lt;script&gt;</b>"
-    assert text_of(folder, "{{ x }}", {"x": "<script>"}) == "<script>"
+    assert text_of(folder, "{{ x }}", {"x": "<script>"}) == "<script>\n"
+
+
+def test_a_macro_of_a_shared_file_is_escaped_where_html_is_written(folder: Folder) -> None:
+    files = {
+        "layouts/words.j2": "{% macro name_of(user) %}{{ user.name }}{% endmacro %}",
+        "t/meta.toml": "",
+        "t/subject.j2": "{% from 'layouts/words.j2' import name_of %}{{ name_of(user) }}",
+        "t/body.html.j2": "{% from 'layouts/words.j2' import name_of %}<p>{{ name_of(user) }}",
+    }
+
+    rendered = Catalogue(folder(files)).shelf.templates["t"].render({"user": {"name": "<b>"}})
+
+    assert rendered == Rendered("<b>", "<b>\n", "<p>&lt;b&gt;")
 
 
 def test_joined_and_replaced_texts_are_escaped_in_html(folder: Folder) -> None:
@@ -114,6 +128,10 @@ def test_joined_and_replaced_texts_are_escaped_in_html(folder: Folder) -> None:
     html = render(folder, source, {"x": "<a>"}, part="body.html.j2").html
 
     assert html == "&lt;a&gt;<br>&lt;a&gt; &lt;&lt;&gt;"
+
+
+def test_a_text_part_has_no_gaps_where_conditions_stood(folder: Folder) -> None:
+    assert text_of(folder, "\n\na\n\n\n{% if 0 %}x{% endif %}\n\nb\n\n\n") == "a\n\nb\n"
 
 
 def test_a_subject_is_one_line(folder: Folder) -> None:
@@ -177,7 +195,7 @@ def test_a_failed_rendering_changes_nothing_for_the_next_one(folder: Folder) -> 
     template = Catalogue(folder(files)).shelf.templates["t"]
 
     assert isinstance(template.render({}), RenderFault)
-    assert template.render({"x": 1}) == Rendered("s", "1", "")
+    assert template.render({"x": 1}) == Rendered("s", "1\n", "")
 
 
 def test_a_text_part_is_made_of_the_html_when_there_is_none(folder: Folder) -> None:
