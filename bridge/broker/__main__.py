@@ -42,13 +42,13 @@ def _topic(text: str) -> tuple[str, int]:
 
 
 async def _serve(broker: EmbeddedBroker) -> None:
-    host, port = await broker.start()
-    sys.stdout.write(f"{host}:{port}\n")
-    sys.stdout.flush()
     loop = asyncio.get_running_loop()
     signalled = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, signalled.set)
+    host, port = await broker.start()
+    sys.stdout.write(f"{host}:{port}\n")
+    sys.stdout.flush()
     ended = asyncio.create_task(broker.wait())
     stop = asyncio.create_task(signalled.wait())
     await asyncio.wait((ended, stop), return_when=asyncio.FIRST_COMPLETED)

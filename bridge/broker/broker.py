@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import contextlib
 import logging
 import threading
 from collections.abc import Awaitable, Callable
@@ -65,7 +66,7 @@ class EmbeddedBroker:
         """Stop, and wait until the log is closed."""
         if self._stop is not None:
             loop, stop = self._stop
-            if not self._ended.done():
+            with contextlib.suppress(RuntimeError):  # the loop is closed: it has ended by itself
                 loop.call_soon_threadsafe(stop.set)
         if self._thread.is_alive():
             await asyncio.to_thread(self._thread.join)
