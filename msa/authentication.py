@@ -47,7 +47,7 @@ MECHANISMS: dict[str, Callable[[bytes | None], Exchange]] = {"PLAIN": _plain, "L
 def begin(argument: str) -> Exchange:
     """Begin what `AUTH mechanism [initial-response]` asks for."""
     mechanism, _, initial = argument.partition(" ")
-    if mechanism.upper() not in MECHANISMS:
+    if not mechanism.isascii() or mechanism.upper() not in MECHANISMS:
         raise Refused(reply.AUTH_MECHANISM)
     return MECHANISMS[mechanism.upper()](initial.encode("utf-8", "replace") if initial else None)
 

@@ -71,11 +71,11 @@ def read_verb(line: bytes) -> tuple[str, str]:
     if not line.endswith(b"\r\n"):
         raise Refused(_why_no_line(line))
     verb, _, argument = line[:-2].decode("utf-8", "surrogateescape").partition(" ")
+    if not (verb.isascii() and verb.isalnum()):
+        raise Refused(reply.BAD_COMMAND)
     verb = verb.upper()
     if len(line) > MAX_LINE and len(line) > MAX_PARAMETER_LINE.get(verb, MAX_LINE):
         raise Refused(reply.LINE_TOO_LONG)
-    if not (verb.isascii() and verb.isalnum()):
-        raise Refused(reply.BAD_COMMAND)
     return verb, argument.strip(" ")
 
 

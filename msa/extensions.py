@@ -42,7 +42,8 @@ class Offer:
 
 
 def _one_of(*values: str) -> Accepts:
-    return lambda value: value.upper() in values
+    # isascii: "\u017f" (long s) in upper case is "S".
+    return lambda value: value.isascii() and value.upper() in values
 
 
 def _matches(pattern: str) -> Accepts:
@@ -65,7 +66,7 @@ def _envid(value: str) -> bool:
 
 def _notify(value: str) -> bool:
     # RFC 3461 section 4.1: NEVER stands alone; the other three may be listed.
-    wanted = value.upper().split(",")
+    wanted = value.upper().split(",") if value.isascii() else [""]
     return wanted == ["NEVER"] or set(wanted) <= {"SUCCESS", "FAILURE", "DELAY"}
 
 

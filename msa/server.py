@@ -1,4 +1,4 @@
-"""The submission server: carries lines to `Session` and replies back, and content to the store.
+"""The submission server: carries lines to `Session`, content to `Intake`, and replies back.
 
 The only module that imports aiosmtpd. What is overridden of it, and why: its way through DATA
 and through paths costs most of its time, its replies have no enhanced codes and show exceptions
@@ -11,19 +11,18 @@ import asyncio
 import logging
 from asyncio import StreamReader, StreamReaderProtocol
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, cast
 
 from aiosmtpd.smtp import SMTP
 
-from msa import policy, reply
+from msa import reply
 from msa.command import CommandLines
 from msa.content import ContentReader
-from msa.envelope import Submission
-from msa.lint.finding import Finding
+from msa.intake import Intake
 from msa.options import ServerOptions
-from msa.ports import Linter, StoreFull, SubmissionStore
+from msa.ports import Linter, SubmissionStore
 from msa.reply import Reply
 from msa.session import Session
 
@@ -155,6 +154,7 @@ class SubmissionServer(SMTP):
             await self._linger()
         elif len(self._replies) > MAX_HELD:
             await self._flush()
+            await asyncio.sleep(0)  # one client's flood of commands leaves the others their turn
         if self._listening.is_closing and not self._dialogue.in_transaction:
             self.hang_up(reply.SHUTTING_DOWN)
 
@@ -239,40 +239,10 @@ class SubmissionServer(SMTP):
 
     async def _submit(self, content: bytes) -> Reply:
         listening = self._listening
-        try:
-            submission = self._dialogue.submission(
-                content, id=listening.new_id(), accepted_at=listening.now()
-            )
-            findings: Sequence[Finding] | None = None
-            if self._options.lint == "reject":
-                assert listening.linter is not None
-                findings = await listening.linter.lint(content, submission.envelope)
-                refusal = policy.judge(findings)
-                if refusal is not None:
-                    await listening.store.refuse(submission, refusal, findings)
-                    _log("refused", submission, submission.id)
-                    return refusal
-            stored_id = await listening.store.accept(submission, findings)
-        except StoreFull:
-            return reply.STORE_FULL
-        except Exception:
-            log.exception("a submission failed")
-            return reply.LOCAL_ERROR
-        _log("accepted", submission, stored_id)
-        return reply.queued(stored_id)
-
-
-def _log(event: str, submission: Submission, stored_id: str) -> None:
-    """Log one line a message."""
-    envelope = submission.envelope
-    said = {
-        "id": stored_id,
-        "client": submission.client.address,
-        "reverse_path": envelope.reverse_path,
-        "recipients": len(envelope.recipients),
-        "size_octets": len(submission.content),
-    }
-    log.info(event, extra=said)
+        submission = self._dialogue.submission(
+            content, id=listening.new_id(), accepted_at=listening.now()
+        )
+        return await listening.intake.take(submission)
 
 
 class Listening:
@@ -281,13 +251,11 @@ class Listening:
     def __init__(
         self,
         options: ServerOptions,
-        store: SubmissionStore,
-        linter: Linter | None,
+        intake: Intake,
         now: Callable[[], datetime],
         new_id: Callable[[], str],
     ) -> None:
-        self.options, self.store, self.linter = options, store, linter
-        self.now, self.new_id = now, new_id
+        self.options, self.intake, self.now, self.new_id = options, intake, now, new_id
         self.is_closing = False
         self.attributes = vars(
             SMTP(self, hostname=options.hostname, loop=asyncio.get_running_loop())
@@ -361,8 +329,10 @@ async def listen(  # noqa: PLR0913 # the composition root wires all of it, once
     The store is touched at the end of a message's content and not before, so it may still be
     opening while clients connect. Raises `OSError` when the address can't be had.
     """
-    if options.lint == "reject" and linter is None:
+    rejects = options.lint == "reject"
+    if rejects and linter is None:
         raise ValueError("lint mode reject needs a linter")
-    listening = Listening(options, store, linter, now, new_id)
+    intake = Intake(store, linter if rejects else None)
+    listening = Listening(options, intake, now, new_id)
     await listening.start(host, port)
     return listening

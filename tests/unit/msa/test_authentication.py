@@ -49,6 +49,8 @@ def test_an_empty_password_is_one() -> None:
     [
         ("", [], reply.AUTH_MECHANISM),
         ("XOAUTH2 abc", [], reply.AUTH_MECHANISM),
+        ("PLA\u0131N", [], reply.AUTH_MECHANISM),  # PLAIN in upper case
+        ("PLAIN b\udcf8r", [], reply.AUTH_NOT_BASE64),
         ("PLAIN", [b"*"], reply.AUTH_CANCELLED),
         ("LOGIN", [b"YWRh", b"*"], reply.AUTH_CANCELLED),
         ("PLAIN YWRh=", [], reply.AUTH_NOT_BASE64),

@@ -56,6 +56,7 @@ def test_a_command_is_a_verb_and_an_argument(line: bytes, verb: str, argument: s
         (b" NOOP\r\n", reply.BAD_COMMAND),
         (b"NOOP\tx\r\n", reply.BAD_COMMAND),
         (b"n\xc3\xb8\r\n", reply.BAD_COMMAND),
+        ("R\u017fET\r\n".encode(), reply.BAD_COMMAND),  # RSET in upper case
         (b"NOOP\n", reply.BARE_LINE_FEED),
         (b"NOOP " + b"x" * 506 + b"\r\n", reply.LINE_TOO_LONG),
         (b"MAIL FROM:<a@b> ENVID=" + b"x" * 1600 + b"\r\n", reply.LINE_TOO_LONG),

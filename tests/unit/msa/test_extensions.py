@@ -24,6 +24,7 @@ def test_a_good_parameter_of_mail_is_taken(word: str) -> None:
     "word",
     [
         *("SIZE=-1", "SIZE=1e3", "SIZE=" + "9" * 21, "SIZE=٣", "BODY=BINARYMIME", "SMTPUTF8=1"),
+        *("RET=HDR\u017f", "BODY=8B\u0131TMIME"),  # right in upper case
         *("RET=BOTH", "ENVID=" + "x" * 101, "ENVID=a+2bb", "ENVID=a+0D+0Ab", "ENVID=a+", "ENVID=é"),
         *("AUTH=a b", "AUTH=a=b", "XSUBMISSIONKEY=" + "k" * 65, "XSUBMISSIONKEY=é"),
     ],
@@ -50,6 +51,7 @@ def test_a_good_parameter_of_rcpt_is_taken(word: str) -> None:
     "word",
     [
         *("NOTIFY=NEVER,DELAY", "NOTIFY=SUCCESS,", "NOTIFY=ALWAYS", "NOTIFY=,"),
+        "NOTIFY=\u017fUCCESS",  # right in upper case
         *("ORCPT=a@b", "ORCPT=;a@b", "ORCPT=rfc822;", "ORCPT=rfc822;a+0Ab", "ORCPT=rfc822;bør"),
         *("ORCPT=utf-8;a\u202eb", "ORCPT=utf-8;a\udcf8", "ORCPT=x;" + "y" * 499, "ORCPT=a b;c"),
     ],

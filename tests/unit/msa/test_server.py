@@ -1,5 +1,7 @@
 import asyncio
 import logging
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -318,3 +320,11 @@ async def start(options: ServerOptions, port: int) -> Listening:
         host="127.0.0.1",
         port=port,
     )
+
+
+def test_the_server_is_imported_without_what_few_messages_need() -> None:
+    code = "import sys, msa.server; print({'email_validator', 'idna', 'dns'} & set(sys.modules))"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "set()\n"
