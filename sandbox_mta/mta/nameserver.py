@@ -43,16 +43,11 @@ class SimulatedDns:
         return Answer(result, _text(found.canonical_name), exchangers=records)
 
     def addresses(self, name: str) -> Answer:
-        """Look up the A and AAAA records of a name.
-
-        Without any address the worse of the two results stands: a name that could not be looked
-        up may have one.
-        """
-        answers = [self._addresses(name, rdtype) for rdtype in ("A", "AAAA")]
-        addresses = tuple(address for answer in answers for address in answer.addresses)
-        if addresses:
-            return Answer(Result.FOUND, answers[0].name, addresses=addresses)
-        return max(answers, key=lambda answer: answer.result in _SOFT)
+        """Look up the A and AAAA records of a name; the two fail together or not at all."""
+        ipv4, ipv6 = (self._addresses(name, rdtype) for rdtype in ("A", "AAAA"))
+        if ipv6.result is not Result.FOUND:
+            return ipv4
+        return Answer(Result.FOUND, ipv6.name, addresses=ipv4.addresses + ipv6.addresses)
 
     def _addresses(self, name: str, rdtype: str) -> Answer:
         found = self._resolve(name, rdtype)
@@ -77,9 +72,6 @@ class SimulatedDns:
                 for *_, reason, _ in error.kwargs["errors"]
             )
             return Answer(Result.LOOP if looped else Result.SERVFAIL, name)
-
-
-_SOFT = (Result.SERVFAIL, Result.TIMEOUT, Result.LOOP)
 
 
 class _ZoneNameserver(dns.nameserver.Nameserver):

@@ -20,6 +20,7 @@ class QueueInMemory:
         self.committed = 0
         self.reports: list[Submission] = []
         self.claims = 0
+        self.timeouts: list[float] = []  # real seconds the worker was ready to wait
         self.fails = 0  # of the next claims
         self._due: dict[int, tuple[datetime, QueuedRecipient]] = {}
         self._leased: dict[int, QueuedRecipient] = {}
@@ -51,6 +52,7 @@ class QueueInMemory:
         return claimed
 
     async def wait(self, timeout_s: float) -> None:
+        self.timeouts.append(timeout_s)
         try:
             await asyncio.wait_for(self._changed.wait(), timeout_s)
         except TimeoutError:

@@ -311,6 +311,20 @@ async def test_a_late_reader_does_not_put_the_clock_back() -> None:
     assert keeper.clock.now() == START + HOUR
 
 
+@pytest.mark.parametrize("mode", [REAL, FAST, MANUAL])
+async def test_a_look_that_finds_nothing_new_wakes_nobody(mode: Mode) -> None:
+    store, real = StoredClock(), RealTime()
+    keeper = await ClockKeeper.start(store, mode, real)
+    heard: list[datetime] = []
+    keeper.clock.subscribe(lambda: heard.append(keeper.clock.now()))
+
+    real.passes(timedelta(seconds=1))
+    await keeper.look(save=True)
+    await keeper.look(save=False)
+
+    assert heard == []
+
+
 async def test_another_mode_is_adopted_without_going_back() -> None:
     store, real = StoredClock(), RealTime()
     keeper = await ClockKeeper.start(store, MANUAL, real)

@@ -122,6 +122,12 @@ def test_exchangers_worse_than_ourselves_are_dropped() -> None:
     assert hosts(router.route("example.test")) == [(10, "mx1.example.test")]
 
 
+def test_the_order_in_the_zone_does_not_matter() -> None:
+    router = in_zone("@ MX 30 mx2\n  MX 10 mx1\n  MX 20 mx2\n")
+
+    assert [preference for preference, _ in hosts(router.route("example.test"))] == [10, 20, 30]
+
+
 def test_our_own_host_name_is_a_setting() -> None:
     zone = Zone("example.test", HEAD + "@ MX 10 mail.example.com.\n")
 

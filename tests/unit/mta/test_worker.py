@@ -9,7 +9,7 @@ import pytest
 
 from msa.envelope import Kind
 from sandbox_mta.mta import scenario
-from sandbox_mta.mta.clock import MANUAL, Clock, started
+from sandbox_mta.mta.clock import MANUAL, Clock, parse_mode, started
 from sandbox_mta.mta.exchanger import Outcome
 from sandbox_mta.mta.mx import Exchanger
 from sandbox_mta.mta.ports import QueuedRecipient
@@ -80,9 +80,25 @@ async def test_moving_the_clock_wakes_the_worker(
         await until_settled(queue, 1)
         await asyncio.sleep(0.01)
         clock.advance(timedelta(minutes=5))
-        await until_settled(queue, 2)
+        async with asyncio.timeout(0.5):  # it would ask by itself after a second
+            await until_settled(queue, 2)
 
     assert [each.state for each in queue.settlements] == [State.DEFERRED, State.DELIVERED]
+
+
+async def test_a_worker_waits_no_longer_than_until_the_next_attempt() -> None:
+    clock = Clock(started(None, parse_mode("3600x"), QUEUED_AT), lambda: QUEUED_AT)
+    queue = QueueInMemory(clock)
+    worker = Worker(queue, clock)
+
+    async with running(worker):
+        while not queue.timeouts:
+            await asyncio.sleep(0)
+        queue.put(queued("defer@sim.test"))
+        while len(queue.timeouts) < 2:
+            await asyncio.sleep(0)
+
+    assert queue.timeouts == [1.0, 300 / 3600]
 
 
 async def test_a_worker_with_nothing_to_do_hardly_asks(
