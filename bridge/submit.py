@@ -18,6 +18,7 @@ MAILS_PER_CONNECTION = 100  # then a new one, so that several servers behind a p
 TIMEOUT_S = 60.0  # for any reply; a sandbox answers in milliseconds, a real server may take long
 CONNECT_TIMEOUT_S = 10.0
 QUIT_TIMEOUT_S = 1.0
+NO_AUTH = "The server offers no AUTH, and a login is configured"
 MAX_TEXT = 500  # characters of a reply that are kept
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)")
 _QUEUED = re.compile(r"queued as <?([0-9A-Za-z-]{1,64})", re.IGNORECASE)
@@ -110,10 +111,10 @@ class SmtpSubmitter:
             await smtp.ehlo()
             if self._server.username:
                 stage = "auth"
+                if not smtp.supported_auth_methods:
+                    smtp.close()
+                    return Verdict(code=530, enhanced="5.7.0", text=NO_AUTH, stage=stage)
                 await smtp.login(self._server.username, self._server.password)
-        except aiosmtplib.SMTPNotSupported:
-            smtp.close()
-            return Verdict(code=530, enhanced="5.7.0", text="AUTH is not offered", stage=stage)
         except (SMTPException, OSError, ValueError) as error:
             smtp.close()
             return _failure(error, stage)
