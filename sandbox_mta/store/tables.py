@@ -7,6 +7,8 @@ joins, the 22-character `id` is what people see. Tables without a rowid lie in t
 primary key, as all do in InnoDB.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -41,9 +43,12 @@ Topic = String(249).with_variant(
 Words = Text().with_variant(mysql.MEDIUMTEXT(charset="utf8mb4", collation="utf8mb4_bin"), "mysql")
 Octets = LargeBinary().with_variant(mysql.LONGBLOB(), "mysql")
 
-_clustered = {
-    "sqlite_with_rowid": False
-}  # rows lie in the order of their primary key, as in InnoDB
+# The server's default may be Latin-1, and compare topics or host names without their case.
+_MYSQL: dict[str, Any] = {
+    "mysql_engine": "InnoDB",
+    "mysql_charset": "utf8mb4",
+    "mysql_collate": "utf8mb4_bin",
+}
 
 submissions = Table(
     "submissions",
@@ -83,6 +88,7 @@ submissions = Table(
         "submission_key",
         sqlite_where=text("submission_key IS NOT NULL"),
     ),
+    **_MYSQL,
 )
 
 submission_keys = Table(
@@ -92,6 +98,7 @@ submission_keys = Table(
     Column("submission_id", Id, nullable=False, comment="the message stored under it"),
     Column("accepted_at", BigInteger, nullable=False),
     sqlite_with_rowid=False,
+    **_MYSQL,
 )
 
 contents = Table(
@@ -100,6 +107,7 @@ contents = Table(
     Column("submission", Number, primary_key=True),
     Column("n", Integer, primary_key=True, comment="pieces in order, from 0"),
     Column("octets", Octets, nullable=False, comment="at most PIECE_OCTETS of the content"),
+    **_MYSQL,
 )
 
 recipients = Table(
@@ -135,6 +143,7 @@ recipients = Table(
         "lease_until",
         sqlite_where=text("lease_owner IS NOT NULL"),
     ),
+    **_MYSQL,
 )
 
 attempts = Table(
@@ -154,6 +163,7 @@ attempts = Table(
     Column("ended_at", BigInteger, nullable=False),
     Column("decided_by", String(100), nullable=False, comment="the rule that decided the outcome"),
     sqlite_with_rowid=False,
+    **_MYSQL,
 )
 
 statuses = Table(
@@ -166,6 +176,7 @@ statuses = Table(
     Column("at", BigInteger, nullable=False, comment="time of the clock"),
     Column("recorded_at", BigInteger, nullable=False, comment="real time"),
     sqlite_with_rowid=False,
+    **_MYSQL,
 )
 
 findings = Table(
@@ -186,6 +197,7 @@ findings = Table(
     Column("fix", Words, nullable=False),
     Index("ix_findings_code", "code", "submission"),
     sqlite_with_rowid=False,
+    **_MYSQL,
 )
 
 events = Table(
@@ -216,6 +228,7 @@ events = Table(
     Index("ux_events_position", "topic", "partition", "offset", "timestamp_ms", unique=True),
     Index("ix_events_identity", "identity"),
     Index("ix_events_ready", "ready", "due_at", "number", sqlite_where=text("ready = 1")),
+    **_MYSQL,
 )
 
 event_messages = Table(
@@ -236,6 +249,7 @@ event_messages = Table(
     Column("recorded_at", BigInteger, nullable=False),
     Index("ix_event_messages_submission", "submission_id"),
     sqlite_with_rowid=False,
+    **_MYSQL,
 )
 
 template_versions = Table(
@@ -246,6 +260,7 @@ template_versions = Table(
     Column("sources", Words, nullable=False, comment="JSON: {file name: text}"),
     Column("first_used_at", BigInteger, nullable=False),
     sqlite_with_rowid=False,
+    **_MYSQL,
 )
 
 clock = Table(
@@ -256,4 +271,5 @@ clock = Table(
     Column("rate", String(20), nullable=False, comment="virtual seconds a real second"),
     Column("virtual_base", BigInteger, nullable=False),
     Column("real_base", BigInteger, nullable=False),
+    **_MYSQL,
 )

@@ -1,0 +1,164 @@
+"""The writer's connection to SQLite: one thread, one transaction after the other."""
+
+import asyncio
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+from sandbox_mta.store.database import OutOfSpace, Unavailable
+from sandbox_mta.store.statements import Insert, InsertNumbered, Result, Step, Steps, Update
+
+T = TypeVar("T")
+
+BUSY_TIMEOUT_S = 5  # for a reader's recovery or a backup tool; no other writer is meant to exist
+PRAGMAS = (
+    "journal_mode = WAL",
+    "synchronous = FULL",  # NORMAL would lose acknowledged mail when the power fails
+    "cache_size = -8192",  # KiB
+    "wal_autocheckpoint = 4000",  # pages: 16 MB
+)
+# https://www.sqlite.org/rescode.html: what is no fault of the statement.
+_OUT_OF_SPACE = 13  # SQLITE_FULL
+_UNAVAILABLE = frozenset({5, 6, 7, 8, 10, 14})  # busy, locked, memory, read-only, I/O, can't open
+
+log = logging.getLogger(__name__)
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a file for writing, made when it is missing; raises `Unavailable`."""
+    try:
+        connection = sqlite3.connect(
+            path,
+            timeout=BUSY_TIMEOUT_S,
+            isolation_level=None,  # transactions are begun and ended by statements of ours
+            check_same_thread=False,
+            cached_statements=256,
+        )
+        for pragma in PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}").fetchall()
+    except sqlite3.Error as error:
+        raise Unavailable(f"can't open the database {path}: {error}") from error
+    return connection
+
+
+class SqliteConnection:
+    """Writes in a thread of its own, so that a commit's fsync holds up nothing else."""
+
+    dialect = "sqlite"
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
+
+    async def open(self) -> None:
+        self._connection = await asyncio.to_thread(connect, self._path)
+        self._highest: dict[str, int] = {}
+        self._thread.start()
+
+    async def transact(self, write: Callable[[], Steps[T]]) -> T:
+        """Run the steps in one transaction, durable on return; nothing is kept of a failure."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
+
+        def job() -> None:
+            try:
+                result = self._transact(write)
+            except BaseException as error:
+                loop.call_soon_threadsafe(_fail, done, error)
+            else:
+                loop.call_soon_threadsafe(_succeed, done, result)
+
+        self._jobs.put(job)
+        return await done
+
+    async def close(self) -> None:
+        if self._thread.is_alive():
+            self._jobs.put(None)
+            await asyncio.to_thread(self._thread.join)
+        self._connection.close()
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+
+    def _transact(self, write: Callable[[], Steps[T]]) -> T:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            result = self._run(write())
+            self._connection.execute("COMMIT")
+        except BaseException as error:
+            self._roll_back()
+            if isinstance(error, sqlite3.Error):
+                raise _translated(error) from error
+            raise
+        return result
+
+    def _roll_back(self) -> None:
+        # SQLite has rolled back by itself after some errors.
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    def _run(self, steps: Steps[T]) -> T:
+        try:
+            step = next(steps)
+            while True:
+                step = steps.send(self._execute(step))
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+
+    def _execute(self, step: Step) -> Result:
+        match step:
+            case Insert():
+                cursor = self._connection.executemany(f"{step.into} VALUES {step.row}", step.rows)
+                return Result(count=cursor.rowcount)
+            case InsertNumbered():
+                return self._insert_numbered(step)
+            case Update():
+                changed = ", ".join([*(f"{name} = ?" for name in step.columns), step.always])
+                found = " AND ".join(f"{name} = ?" for name in step.keys)
+                sql = f"UPDATE {step.table} SET {changed} WHERE {found}"
+                return Result(count=self._connection.executemany(sql, step.rows).rowcount)
+            case _:
+                cursor = self._connection.execute(step.sql, step.values)
+                return Result(cursor.fetchall(), cursor.rowcount)
+
+    def _insert_numbered(self, step: InsertNumbered) -> Result:
+        # The only writer may count by itself. The highest number is remembered, since SQLite
+        # would give a deleted row's number to the next one, and results for the old one may be
+        # under way.
+        sql = f"SELECT COALESCE(MAX(number), 0) FROM {step.table}"
+        stored = self._connection.execute(sql).fetchone()[0]
+        first = max(stored, self._highest.get(step.table, 0)) + 1
+        numbers = range(first, first + len(step.rows))
+        marks = ", ".join("?" for _ in step.columns)
+        cursor = self._connection.executemany(
+            f"INSERT INTO {step.table} (number, {', '.join(step.columns)}) VALUES (?, {marks})",
+            ((number, *row) for number, row in zip(numbers, step.rows, strict=True)),
+        )
+        self._highest[step.table] = numbers[-1]
+        return Result(count=cursor.rowcount, numbers=numbers)
+
+
+def _translated(error: sqlite3.Error) -> Exception:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == _OUT_OF_SPACE:
+        return OutOfSpace("the disk that holds the database is full")
+    if code in _UNAVAILABLE:
+        return Unavailable(f"the database can't be written: {error}")
+    return error
+
+
+def _succeed(future: "asyncio.Future[Any]", result: object) -> None:
+    if not future.done():
+        future.set_result(result)
+
+
+def _fail(future: "asyncio.Future[Any]", error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)
