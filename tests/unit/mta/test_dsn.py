@@ -115,16 +115,17 @@ def test_a_mailing_list_manager_takes_it_for_a_permanent_failure(path: str) -> N
 
 
 @pytest.mark.parametrize(
-    "fields",
+    ("path", "fields"),
     [
-        {},
-        {"ret": "HDRS"},
-        {"orcpt": "rfc822;bounce@sim.test", "envid": "QQ314159"},
-        {"smtputf8": True, "reverse_path": "adä@example.org"},
+        ("bounce@sim.test", {}),
+        ("spamblock@sim.test", {"ret": "HDRS"}),
+        ("anna@nxdomain.sim.test", {"reverse_path": '"ada lovelace"@example.org'}),
+        ("550@sim.test", {"orcpt": "rfc822;bounce@sim.test", "envid": "QQ314159"}),
+        ("disabled+ü@sim.test", {"smtputf8": True, "reverse_path": "adä@example.org"}),
     ],
 )
-def test_our_own_linter_has_nothing_to_say(fields: dict[str, object]) -> None:
-    recipient = queued("bounce@sim.test", **fields)
+def test_our_own_linter_has_nothing_to_say(path: str, fields: dict[str, object]) -> None:
+    recipient = queued(path, **fields)
     octets = composed(settled(recipient))
     envelope = Envelope(
         reverse_path="",

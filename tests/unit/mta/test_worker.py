@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from itertools import pairwise
+from threading import get_ident
 
 import pytest
 
@@ -11,7 +12,7 @@ from msa.envelope import Kind
 from sandbox_mta.mta import scenario
 from sandbox_mta.mta.clock import MANUAL, Clock, parse_mode, started
 from sandbox_mta.mta.exchanger import Outcome
-from sandbox_mta.mta.mx import Exchanger
+from sandbox_mta.mta.mx import Exchanger, Router
 from sandbox_mta.mta.ports import QueuedRecipient
 from sandbox_mta.mta.status import State
 from sandbox_mta.mta.worker import Worker
@@ -236,6 +237,30 @@ async def test_other_tasks_get_their_turn_while_many_wait(
     decided = [after - before for before, after in pairwise(turns)]
     assert max(decided) <= 64
     assert len(turns) > 100  # towards the end it decides one a turn
+
+
+class RouterThatTells(Router):
+    """Remembers the thread in which it loaded the DNS library."""
+
+    loaded_in: int | None = None
+
+    def load(self) -> None:
+        self.loaded_in = self.loaded_in or get_ident()
+        super().load()
+
+
+async def test_the_dns_library_is_loaded_beside_the_loop(
+    queue: QueueInMemory, clock: Clock
+) -> None:
+    router = RouterThatTells()
+    queue.put(queued("ok@sim.test"))
+    worker = Worker(queue, clock, router=router)
+
+    async with worker.paused():
+        await worker.settle_due()
+
+    assert router.loaded_in not in (None, get_ident())
+    assert queue.settlements[0].state is State.DELIVERED
 
 
 async def test_two_workers_share_a_queue(queue: QueueInMemory, clock: Clock) -> None:
