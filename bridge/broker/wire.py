@@ -52,7 +52,12 @@ _REQUESTS: Mapping[Api, Mapping[int, Any]] = {
     Api.DESCRIBE_GROUPS: {v: getattr(admin, f"DescribeGroupsRequest_v{v}") for v in range(3)},
     Api.LIST_GROUPS: {0: admin.ListGroupsRequest_v0, 1: admin.ListGroupsRequest_v1},
     Api.API_VERSIONS: {v: getattr(admin, f"ApiVersionRequest_v{v}") for v in range(3)},
-    Api.CREATE_TOPICS: {v: getattr(admin, f"CreateTopicsRequest_v{v}") for v in range(1, 4)},
+    Api.CREATE_TOPICS: {
+        1: admin.CreateTopicsRequest_v1,
+        2: admin.CreateTopicsRequest_v2,
+        3: admin.CreateTopicsRequest_v3,
+        4: admin.CreateTopicsRequest_v3,  # -1 stands for the broker's defaults
+    },
     Api.DELETE_TOPICS: {v: getattr(admin, f"DeleteTopicsRequest_v{v}") for v in range(4)},
     Api.DELETE_RECORDS: {0: admin.DeleteRecordsRequest_v0, 1: admin.DeleteRecordsRequest_v1},
     Api.INIT_PRODUCER_ID: {0: txn.InitProducerIdRequestStruct},

@@ -1,12 +1,10 @@
 """The embedded broker and clients that share no line of code with it: librdkafka's and Kafka's own.
 
-kcat comes from Debian; KAFKA_LIBS names a folder with Kafka's jars (kafka-tools and what it needs).
+kcat comes from Debian; KAFKA_LIBS names the folder with Kafka's jars.
 """
 
 import asyncio
-import os
-import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -15,12 +13,6 @@ from bridge.broker import EmbeddedBroker
 
 PATIENCE_S = 60.0  # a JVM starts slowly on a busy machine
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
-
-needs_kcat = pytest.mark.skipif(shutil.which("kcat") is None, reason="kcat is not installed")
-needs_jars = pytest.mark.skipif(
-    "KAFKA_LIBS" not in os.environ or shutil.which("java") is None,
-    reason="KAFKA_LIBS names no folder of Kafka's jars, or there is no java",
-)
 
 
 @pytest.fixture
@@ -49,15 +41,23 @@ async def kcat(address: str, *options: str, given: bytes = b"") -> bytes:
     return await run("kcat", "-q", "-b", address, *options, given=given)
 
 
-async def java(tool: str, address: str, *options: str, given: bytes = b"") -> bytes:
+Java = Callable[..., Awaitable[bytes]]
+
+
+@pytest.fixture
+def java(kafka_libs: str, address: str) -> Java:
+    """Run one of Kafka's own tools."""
     small = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
-    libs = os.environ["KAFKA_LIBS"] + "/*"
-    program = ("java", *small, "-cp", libs, f"org.apache.kafka.tools.{tool}")
-    return await run(*program, "--bootstrap-server", address, *options, given=given)
+    machine = ("java", *small, "-cp", f"{kafka_libs}/*")
+
+    async def tool(name: str, *options: str, given: bytes = b"") -> bytes:
+        program = (*machine, f"org.apache.kafka.tools.{name}", "--bootstrap-server", address)
+        return await run(*program, *options, given=given)
+
+    return tool
 
 
-@pytest.mark.clients
-@needs_kcat
+@pytest.mark.clients("kcat")
 @pytest.mark.parametrize("codec", CODECS)
 async def test_kcat_reads_what_kcat_wrote(address: str, codec: str) -> None:
     lines = b"".join(b"key%d:value %d\n" % (number, number) for number in range(100))
@@ -71,8 +71,7 @@ async def test_kcat_reads_what_kcat_wrote(address: str, codec: str) -> None:
     ]
 
 
-@pytest.mark.clients
-@needs_kcat
+@pytest.mark.clients("kcat")
 async def test_kcat_produces_idempotently(address: str) -> None:
     options = ("-P", "-t", "orders", "-X", "enable.idempotence=true")
 
@@ -81,8 +80,7 @@ async def test_kcat_produces_idempotently(address: str) -> None:
     assert await kcat(address, "-C", "-t", "orders", "-e") == b"one\ntwo\n"
 
 
-@pytest.mark.clients
-@needs_kcat
+@pytest.mark.clients("kcat")
 async def test_kcat_consumes_in_a_group_and_resumes(address: str) -> None:
     group = ("-G", "mailers", "-X", "auto.offset.reset=earliest", "-e", "orders")
     await kcat(address, "-P", "-t", "orders", given=b"one\ntwo\n")
@@ -94,8 +92,7 @@ async def test_kcat_consumes_in_a_group_and_resumes(address: str) -> None:
     assert (first, second) == (b"one\ntwo\n", b"three\n")
 
 
-@pytest.mark.clients
-@needs_kcat
+@pytest.mark.clients("kcat")
 async def test_kcat_lists_the_cluster(address: str) -> None:
     await kcat(address, "-P", "-t", "orders", given=b"one\n")
 
@@ -105,39 +102,36 @@ async def test_kcat_lists_the_cluster(address: str) -> None:
     assert b"broker 1 at " + address.encode() + b" (controller)" in listed
 
 
-@pytest.mark.clients
-@needs_kcat
+@pytest.mark.clients("kcat")
 async def test_kcat_finds_an_offset_by_time(address: str) -> None:
     await kcat(address, "-P", "-t", "orders", given=b"one\n")
 
     assert b"offset 0" in await kcat(address, "-Q", "-t", "orders:0:1000")
 
 
-@pytest.mark.kafka
-@needs_jars
-async def test_kafkas_console_consumer_reads_what_its_producer_wrote(address: str) -> None:
-    await java("ConsoleProducer", address, "--topic", "orders", given=b"one\ntwo\n")
+@pytest.mark.slow
+@pytest.mark.clients("java")
+async def test_kafkas_console_consumer_reads_what_its_producer_wrote(java: Java) -> None:
+    await java("ConsoleProducer", "--topic", "orders", given=b"one\ntwo\n")
 
     read = await java(
         "consumer.ConsoleConsumer",
-        address,
         *("--topic", "orders", "--group", "mailers", "--from-beginning", "--max-messages", "2"),
     )
 
     assert b"one\ntwo\n" in read
 
 
-@pytest.mark.kafka
-@needs_jars
+@pytest.mark.slow
+@pytest.mark.clients("java")
 @pytest.mark.parametrize("codec", CODECS[1:])
-async def test_kafkas_consumer_reads_every_compression(address: str, codec: str) -> None:
+async def test_kafkas_consumer_reads_every_compression(java: Java, codec: str) -> None:
     lines = b"".join(b"value %d\n" % number for number in range(200))
     options = ("--topic", "orders", "--compression-codec", codec)
-    await java("ConsoleProducer", address, *options, given=lines)
+    await java("ConsoleProducer", *options, given=lines)
 
     read = await java(
         "consumer.ConsoleConsumer",
-        address,
         *("--topic", "orders", "--from-beginning", "--max-messages", "200"),
         *("--isolation-level", "read_committed"),
     )
@@ -145,32 +139,30 @@ async def test_kafkas_consumer_reads_every_compression(address: str, codec: str)
     assert lines in read
 
 
-@pytest.mark.kafka
-@needs_jars
-async def test_kafkas_own_tools_administer_it(address: str) -> None:
+@pytest.mark.slow
+@pytest.mark.clients("java")
+async def test_kafkas_own_tools_administer_it(java: Java) -> None:
     made = ("--create", "--topic", "orders", "--partitions", "3", "--config", "retention.ms=5000")
-    await java("TopicCommand", address, *made)
-    await java("ConsoleProducer", address, "--topic", "orders", given=b"one\n")
+    await java("TopicCommand", *made)
+    await java("ConsoleProducer", "--topic", "orders", given=b"one\n")
 
-    described = await java("TopicCommand", address, "--describe", "--topic", "orders")
-    ends = await java("GetOffsetShell", address, "--topic", "orders")
+    described = await java("TopicCommand", "--describe", "--topic", "orders")
+    ends = await java("GetOffsetShell", "--topic", "orders")
 
     assert b"PartitionCount: 3" in described
     assert b"retention.ms=5000" in described
     assert sorted(line.rpartition(b":")[2] for line in ends.split()) == [b"0", b"0", b"1"]
 
 
-@pytest.mark.kafka
-@needs_jars
-async def test_kafkas_own_tools_show_a_groups_lag(address: str) -> None:
-    await java("ConsoleProducer", address, "--topic", "orders", given=b"one\ntwo\n")
+@pytest.mark.slow
+@pytest.mark.clients("java")
+async def test_kafkas_own_tools_show_a_groups_lag(java: Java) -> None:
+    await java("ConsoleProducer", "--topic", "orders", given=b"one\ntwo\n")
     consumed = ("--topic", "orders", "--group", "mailers", "--from-beginning")
-    await java("consumer.ConsoleConsumer", address, *consumed, "--max-messages", "2")
-    await java("ConsoleProducer", address, "--topic", "orders", given=b"three\n")
+    await java("consumer.ConsoleConsumer", *consumed, "--max-messages", "2")
+    await java("ConsoleProducer", "--topic", "orders", given=b"three\n")
 
-    shown = await java(
-        "consumer.group.ConsumerGroupCommand", address, "--describe", "--group", "mailers"
-    )
+    shown = await java("consumer.group.ConsumerGroupCommand", "--describe", "--group", "mailers")
 
     [line] = [line.split() for line in shown.splitlines() if line.startswith(b"mailers")]
     assert line[1:6] == [b"orders", b"0", b"2", b"3", b"1"]  # topic, partition, offset, end, lag

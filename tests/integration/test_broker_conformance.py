@@ -4,7 +4,6 @@ With TEST_KAFKA=host:port every test runs against that broker too.
 """
 
 import asyncio
-import os
 import sys
 import time
 import uuid
@@ -42,18 +41,7 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from bridge.broker import EmbeddedBroker
 
-BROKERS = [
-    "embedded",
-    pytest.param(
-        "apache",
-        marks=[
-            pytest.mark.kafka,
-            pytest.mark.skipif(
-                "TEST_KAFKA" not in os.environ, reason="TEST_KAFKA names no Apache Kafka"
-            ),
-        ],
-    ),
-]
+BROKERS = ["embedded", pytest.param("apache", marks=pytest.mark.kafka)]
 SESSION_MS = 6_000  # the shortest Apache Kafka takes
 PATIENCE_S = 20.0
 
@@ -62,7 +50,7 @@ PATIENCE_S = 20.0
 async def kafka(request: pytest.FixtureRequest) -> AsyncIterator[str]:
     """The address of a broker."""
     if request.param == "apache":
-        yield os.environ["TEST_KAFKA"]
+        yield request.getfixturevalue("kafka_bootstrap")
         return
     broker = EmbeddedBroker(None)
     host, port = await broker.start()
