@@ -1,0 +1,104 @@
+"""From a `Query` to the conditions of a SELECT over `submissions`."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, exists, func, not_, or_, select
+
+from sandbox_mta.store.query import Key, Query, Term
+from sandbox_mta.store.tables import event_messages, recipients, submissions
+from sandbox_mta.store.times import to_microseconds
+
+POSITIONS = 1024  # a recipient's number is its submission's, times this, plus its position
+
+
+def conditions(query: Query) -> tuple[ColumnElement[bool], ...]:
+    """Return a condition for each term; a message is found when all of them hold."""
+    found = tuple(_condition(term) for term in query.terms)
+    if query.accepted_only:
+        return (*found, submissions.c.accepted_at.is_not(None))
+    return found
+
+
+def of_submission(number: ColumnElement[int]) -> ColumnElement[bool]:
+    """Say that a recipient belongs to the submission of this number, as a range of its key."""
+    first = number * POSITIONS
+    return recipients.c.number.between(first, first + POSITIONS - 1)
+
+
+def _condition(term: Term) -> ColumnElement[bool]:
+    condition = _CONDITIONS[term.key](term.value)
+    return not_(condition) if term.negated else condition
+
+
+def _any(value: str) -> ColumnElement[bool]:
+    return or_(_from(value), _subject(value), _to(value))
+
+
+def _to(value: str) -> ColumnElement[bool]:
+    return _some_recipient(_contains(recipients.c.forward_path, value))
+
+
+def _from(value: str) -> ColumnElement[bool]:
+    return or_(_contains(submissions.c.reverse_path, value), _contains(submissions.c.author, value))
+
+
+def _subject(value: str) -> ColumnElement[bool]:
+    return _contains(submissions.c.subject, value)
+
+
+def _state(value: str) -> ColumnElement[bool]:
+    return _some_recipient(recipients.c.state == value)
+
+
+def _kind(value: str) -> ColumnElement[bool]:
+    return submissions.c.kind == value
+
+
+def _template(value: str) -> ColumnElement[bool]:
+    return exists(
+        select(event_messages.c.event).where(
+            event_messages.c.submission_id == submissions.c.id, event_messages.c.template == value
+        )
+    )
+
+
+def _after(value: datetime) -> ColumnElement[bool]:
+    return _arrived() >= to_microseconds(value)
+
+
+def _before(value: datetime) -> ColumnElement[bool]:
+    return _arrived() < to_microseconds(value)
+
+
+def _id(value: str) -> ColumnElement[bool]:
+    return submissions.c.id == value
+
+
+def _arrived() -> ColumnElement[int]:
+    return func.coalesce(submissions.c.accepted_at, submissions.c.refused_at)
+
+
+def _contains(column: ColumnElement[str], value: str) -> ColumnElement[bool]:
+    # Both sides are lowered by the database, and "%", "_" and the escape itself are escaped.
+    return column.icontains(value, autoescape=True)
+
+
+def _some_recipient(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists(
+        select(recipients.c.number).where(and_(of_submission(submissions.c.number), condition))
+    )
+
+
+_CONDITIONS: Mapping[Key, Callable[..., ColumnElement[bool]]] = {
+    Key.ANY: _any,
+    Key.TO: _to,
+    Key.FROM: _from,
+    Key.SUBJECT: _subject,
+    Key.STATE: _state,
+    Key.KIND: _kind,
+    Key.TEMPLATE: _template,
+    Key.AFTER: _after,
+    Key.BEFORE: _before,
+    Key.ID: _id,
+}
