@@ -223,14 +223,6 @@ class Settings(BaseSettings):
         # `load` reads the sources one by one, since it tells where each value came from.
         return (init_settings,)
 
-    @property
-    def database_url(self) -> str:
-        """The database's URL, a relative SQLite file resolved against the data folder."""
-        prefix = "sqlite:///"
-        if not self.database.startswith(prefix):
-            return self.database
-        return prefix + str((self.data / self.database.removeprefix(prefix)).absolute())
-
 
 def fields() -> Mapping[str, FieldInfo]:
     """Return every setting by name, in the order of the documentation."""

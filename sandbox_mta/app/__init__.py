@@ -111,6 +111,7 @@ async def _supervise(sandbox: "Sandbox", stopping: asyncio.Event) -> int:
         await stopping.wait()
         await sandbox.stop(SHUTDOWN_S)
 
+    status = 0
     try:
         async with asyncio.TaskGroup() as group:
             for name, stage in sandbox.stages.items():
@@ -120,11 +121,11 @@ async def _supervise(sandbox: "Sandbox", stopping: asyncio.Event) -> int:
     except* StageDied as died:
         for error in died.exceptions:
             log.error("%s", error, exc_info=error.__cause__)
-        return 1
+        status = 1
     finally:
         await sandbox.close()
     log.info("stopped")
-    return 0
+    return status
 
 
 async def _watch(sandbox: "Sandbox", name: str, stage: Coroutine[Any, Any, None]) -> None:

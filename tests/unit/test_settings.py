@@ -95,12 +95,6 @@ def test_lists_are_comma_separated() -> None:
     assert load({"topics": "orders, ^shop.*"})[0].topics == ("orders", "^shop.*")
 
 
-def test_a_relative_database_file_lies_in_the_data_folder(tmp_path: Path) -> None:
-    found, _ = load({"data": "mail", "database": "sqlite:///box.db"})
-
-    assert found.database_url == f"sqlite:///{tmp_path}/mail/box.db"
-
-
 def test_a_misspelt_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SANDBOX_MTA_SMPT", ":1")
 
