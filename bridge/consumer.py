@@ -93,8 +93,8 @@ class Consumer:
             finally:
                 await session.stop()
             with contextlib.suppress(TimeoutError):
-                delay_s = BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)]
-                await asyncio.wait_for(self._is_stopping.wait(), delay_s)
+                async with asyncio.timeout(BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)]):
+                    await self._is_stopping.wait()
 
     def stop(self) -> None:
         """Ask `run` to end: it writes what it has, commits, and leaves; at most 3 times STOP_S."""
@@ -131,6 +131,7 @@ class _Session(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         self._stored: dict[TopicPartition, int] = {}  # next offset to read, as rows say
         self._committed: dict[TopicPartition, int] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._is_over = False
 
     async def start(self) -> None:
         """Join the group; raises `KafkaError`, `OSError` or `TimeoutError` when Kafka is away."""
@@ -153,7 +154,8 @@ class _Session(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
             self._consumer.subscribe(pattern=pattern, listener=self)
         else:
             self._consumer.subscribe(topics=self._options.topics, listener=self)
-        await asyncio.wait_for(self._consumer.start(), START_S)
+        async with asyncio.timeout(START_S):
+            await self._consumer.start()
         self._tasks = [
             asyncio.create_task(self._store_for_ever()),
             asyncio.create_task(self._commit_for_ever()),
@@ -183,20 +185,25 @@ class _Session(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         if self._consumer is None:
             return
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._is_stored.wait(), STOP_S)
+            async with asyncio.timeout(STOP_S):
+                await self._is_stored.wait()
+        self._is_over = True
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=STOP_S)
         await self._commit(STOP_S)
         with contextlib.suppress(KafkaError, OSError, TimeoutError):
-            await asyncio.wait_for(self._consumer.stop(), STOP_S)
+            async with asyncio.timeout(STOP_S):
+                await self._consumer.stop()
 
     async def on_partitions_revoked(self, revoked: Iterable[Any]) -> None:
         """Drain first, fence second: what is being written is finished and committed."""
         self._counts.rebalances += 1
         self._has_unstored.set()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._is_stored.wait(), DRAIN_S)
+            async with asyncio.timeout(DRAIN_S):
+                await self._is_stored.wait()
         await self._commit(STOP_S)
         self._epoch += 1
         self._unstored.clear()
@@ -267,7 +274,7 @@ class _Session(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
             self._stored[partition] = record.ref.offset + 1
 
     async def _commit_for_ever(self) -> None:
-        while True:
+        while not self._is_over:  # aiokafka may swallow the cancellation
             await asyncio.sleep(POLL_S)
             await self._commit(COMMIT_S)
 
@@ -282,7 +289,9 @@ class _Session(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         if not offsets:
             return
         try:
-            await asyncio.wait_for(self._consumer.commit(offsets), timeout_s)
+            # Not `wait_for`: in Python 3.11 it loses a cancellation that comes with the answer.
+            async with asyncio.timeout(timeout_s):
+                await self._consumer.commit(offsets)
         except (KafkaError, TimeoutError, OSError) as error:
             self._counts.commits_failed += 1  # harmless: what comes again is known to the ledger
             log.warning("offsets not committed: %s", str(error) or type(error).__name__)
@@ -291,16 +300,21 @@ class _Session(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
 
     async def _count_lost(self, partitions: Sequence[Any]) -> None:
         try:
-            begins = await asyncio.wait_for(self._consumer.beginning_offsets(partitions), COMMIT_S)
-            for partition in partitions:
-                next_offset = await asyncio.wait_for(self._consumer.committed(partition), COMMIT_S)
-                lost = begins[partition] - next_offset if next_offset is not None else 0
-                if lost > 0:
-                    self._counts.lost_to_retention += lost
-                    where = f"{partition.topic}/{partition.partition}"
-                    log.error("%s: %d records were deleted before they were read", where, lost)
+            async with asyncio.timeout(COMMIT_S):
+                begins = await self._consumer.beginning_offsets(partitions)
+                for partition in partitions:
+                    self._note_lost(
+                        partition, begins[partition], await self._consumer.committed(partition)
+                    )
         except (KafkaError, TimeoutError, OSError) as error:
             log.info("lost records could not be counted: %s", error)
+
+    def _note_lost(self, partition: Any, begin: int, next_offset: int | None) -> None:
+        if next_offset is not None and begin > next_offset:
+            lost = begin - next_offset
+            self._counts.lost_to_retention += lost
+            where = f"{partition.topic}/{partition.partition}"
+            log.error("%s: %d records were deleted before they were read", where, lost)
 
 
 def _ended_well(task: "asyncio.Task[None]") -> bool:
@@ -324,13 +338,14 @@ async def produce(
     Raises `KafkaError` (`ConnectionError` is not among its bases) or `TimeoutError`.
     """
     producer = AIOKafkaProducer(**options.client(), enable_idempotence=True, acks="all")
-    await asyncio.wait_for(producer.start(), START_S)
     try:
+        async with asyncio.timeout(START_S):
+            await producer.start()
         sent = [
             await producer.send(topic, record.value, record.key, headers=list(record.headers))
             for record in records
         ]
-        placed = [await asyncio.wait_for(future, START_S) for future in sent]
+        placed = [await future for future in sent]
     finally:
         await producer.stop()
     return tuple(EventRef(topic, p.partition, p.offset, p.timestamp) for p in placed)

@@ -111,7 +111,8 @@ class Lanes:
         """Begin nothing new, and wait for what is being submitted; the rest stays in the ledger."""
         self._is_stopping = True
         try:
-            await asyncio.wait_for(self._idle.wait(), deadline_s)
+            async with asyncio.timeout(deadline_s):
+                await self._idle.wait()
         except TimeoutError:
             log.warning("%d submissions did not end in time; they are tried again", self._working)
 
