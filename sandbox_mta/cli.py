@@ -8,7 +8,7 @@ import asyncio
 import inspect
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -35,26 +35,32 @@ app.add_typer(settings_app, name="settings")
 Command = Callable[..., None]
 
 
-def with_settings(command: Callable[..., None]) -> Command:
-    """Give a command one option for each setting, and call it with the `Settings` in force."""
+def with_settings(*names: str) -> Callable[[Callable[..., None]], Command]:
+    """Give a command options for the named settings, or for all, and call it with `Settings`."""
+    offered = names or tuple(configuration.fields())
 
-    def run(**options: Any) -> None:
-        chosen = {name: options.pop(name) for name in ("config", *configuration.fields())}
-        with errors_as_lines():
-            loaded, origins = configuration.load(chosen)
-            for name in configuration.unknown_variables():
-                _say(f"warning: {name} means nothing")
-            command(loaded, origins, **options)
+    def decorate(command: Callable[..., None]) -> Command:
+        def run(**options: Any) -> None:
+            chosen = {name: options.pop(name) for name in ("config", *offered)}
+            with errors_as_lines():
+                loaded, origins = configuration.load(chosen)
+                for name in configuration.unknown_variables():
+                    _say(f"warning: {name} means nothing")
+                command(loaded, origins, **options)
 
-    own = list(inspect.signature(command).parameters.values())[2:]
-    run.__signature__ = inspect.Signature(own + list(_options()))  # type: ignore[attr-defined] # Typer reads it
-    run.__doc__, run.__name__ = command.__doc__, command.__name__
-    return run
+        own = list(inspect.signature(command).parameters.values())[2:]
+        signature = inspect.Signature([*own, *_options(offered)])
+        run.__signature__ = signature  # type: ignore[attr-defined] # Typer reads it
+        run.__doc__, run.__name__ = command.__doc__, command.__name__
+        return run
+
+    return decorate
 
 
-def _options() -> Iterator[inspect.Parameter]:
+def _options(names: Sequence[str]) -> Iterator[inspect.Parameter]:
     yield _option("config", "configuration file (TOML); default: ./sandbox-mta.toml if it exists")
-    for name, field in configuration.fields().items():
+    for name in names:
+        field = configuration.fields()[name]
         default = configuration.default_text(field)
         shown = f" [default: {default}]" if default else ""
         yield _option(name, f"{field.description}{shown}")
@@ -99,7 +105,7 @@ Origins = Mapping[str, str]
 
 
 @app.command()
-@with_settings
+@with_settings()
 def serve(settings: Settings, _origins: Origins) -> None:
     """Run the sandbox: SMTP, delivery, Kafka bridge and web, until SIGTERM or Ctrl-C.
 
@@ -112,7 +118,7 @@ def serve(settings: Settings, _origins: Origins) -> None:
 
 
 @app.command()
-@with_settings
+@with_settings("database", "data")
 def dump(
     settings: Settings,
     _origins: Origins,
@@ -142,7 +148,7 @@ def dump(
 
 
 @app.command()
-@with_settings
+@with_settings("database", "data")
 def migrate(settings: Settings, _origins: Origins) -> None:
     """Bring the database's tables up to date. `serve` does it by itself at its start."""
     from sandbox_mta.app.reading import migrate as run
@@ -151,7 +157,7 @@ def migrate(settings: Settings, _origins: Origins) -> None:
 
 
 @app.command()
-@with_settings
+@with_settings("kafka", "kafka_options")
 def produce(
     settings: Settings,
     _origins: Origins,
@@ -185,7 +191,7 @@ def _read(file: Path) -> bytes:
 
 
 @clock_app.command("now")
-@with_settings
+@with_settings("http")
 def clock_now(
     settings: Settings,
     _origins: Origins,
@@ -199,7 +205,7 @@ def clock_now(
 
 
 @clock_app.command("advance")
-@with_settings
+@with_settings("http")
 def clock_advance(
     settings: Settings,
     _origins: Origins,
@@ -223,7 +229,7 @@ def clock_advance(
 
 
 @settings_app.command("show")
-@with_settings
+@with_settings()
 def settings_show(
     settings: Settings,
     origins: Origins,

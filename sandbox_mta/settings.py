@@ -152,7 +152,7 @@ class Settings(BaseSettings):
         "`sasl_plain_username`, `sasl_plain_password`, `ssl_cafile` (a table in the file, "
         "JSON elsewhere)",
     )
-    topic: Annotated[dict[str, TopicDefaults], NoDecode, BeforeValidator(_json)] = Field(
+    topic_defaults: Annotated[dict[str, TopicDefaults], NoDecode, BeforeValidator(_json)] = Field(
         default_factory=dict,
         description="per topic `default_template` and `default_to` (a table in the file, "
         "JSON elsewhere)",
@@ -329,6 +329,6 @@ def without_secrets(name: str, value: Any) -> Any:
         return {key: "***" if "password" in key else text for key, text in value.items()}
     if isinstance(value, tuple):
         return ",".join(value)
-    if name == "topic":
+    if name == "topic_defaults":
         return {key: defaults.model_dump(exclude_none=True) for key, defaults in value.items()}
     return value

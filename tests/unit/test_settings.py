@@ -51,7 +51,7 @@ def test_a_file_may_be_named_and_must_then_exist(monkeypatch: pytest.MonkeyPatch
         ('lint = "accept"\nhtpp = ":2"\n', r"toml:2: unknown setting 'htpp'; did you mean 'http'"),
         ('smtp = "here"\n', r"sandbox-mta\.toml:1: smtp: 'here' is no address"),
         ("max_size = '5 parsec'\n", r"toml:1: max_size: '5 parsec' is no size"),
-        ("[topic.a]\ndefault_too = 'x'\n", r"toml:1: topic\.a\.default_too: "),
+        ("[topic_defaults.a]\ndefault_too = 'x'\n", r"toml:1: topic_defaults\.a\.default_too: "),
     ],
 )
 def test_a_broken_file_is_one_line_with_its_place(text: str, message: str) -> None:
@@ -68,7 +68,7 @@ def test_a_broken_file_is_one_line_with_its_place(text: str, message: str) -> No
         ("STAGES", "msa,mat", "no stage mat; there are msa, mta, bridge, web"),
         ("DATABASE", "postgres://u:secret@h/d", "write sqlite:///file.db or mysql://"),
         ("CLOCK", "fast", "'fast' is no clock; write real, manual or a rate such as 60x"),
-        ("TOPIC", "{", "SANDBOX_MTA_TOPIC: topic: is not JSON"),
+        ("TOPIC_DEFAULTS", "{", "SANDBOX_MTA_TOPIC_DEFAULTS: topic_defaults: is not JSON"),
         ("TLS_CERT", "cert.pem", "tls_cert and tls_key belong together"),
     ],
 )
