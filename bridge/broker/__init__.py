@@ -7,5 +7,6 @@ host, port = await broker.start()
 from bridge.broker.broker import BANNER, EmbeddedBroker
 from bridge.broker.database import StorageError
 from bridge.broker.node import Settings
+from bridge.broker.server import Limits
 
-__all__ = ["BANNER", "EmbeddedBroker", "Settings", "StorageError"]
+__all__ = ["BANNER", "EmbeddedBroker", "Limits", "Settings", "StorageError"]

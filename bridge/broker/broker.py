@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bridge.broker.database import StorageError
 from bridge.broker.node import Node, Settings
-from bridge.broker.server import Server
+from bridge.broker.server import Limits, Server
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,7 @@ class EmbeddedBroker:
         *,
         advertised: tuple[str, int] | None = None,
         settings: Settings | None = None,
+        limits: Limits | None = None,
     ) -> None:
         """Keep the log in the folder `data`, or in memory when there is none.
 
@@ -45,6 +46,7 @@ class EmbeddedBroker:
         self._listen = (host, port)
         self._advertised = advertised
         self._settings = settings or Settings()
+        self._limits = limits or Limits()
         self._started: concurrent.futures.Future[tuple[str, int]] = concurrent.futures.Future()
         self._ended: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._stop: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
@@ -88,7 +90,7 @@ class EmbeddedBroker:
         stop = asyncio.Event()
         self._stop = asyncio.get_running_loop(), stop
         node = Node(self._path(), self._settings)
-        server = Server(node, self._advertised)
+        server = Server(node, self._advertised, self._limits)
         try:
             await node.open()
             address = await server.start(*self._listen)

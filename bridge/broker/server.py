@@ -7,6 +7,7 @@ is wrong with a frame closes its connection with one line in the log.
 import asyncio
 import logging
 import struct
+from dataclasses import dataclass
 
 from bridge.broker.api.call import Call
 from bridge.broker.codes import Api
@@ -23,12 +24,19 @@ from bridge.broker.wire import (
 
 log = logging.getLogger(__name__)
 
-MAX_CONNECTIONS = 512
 MAX_REQUEST_OCTETS = 100 * 2**20  # a Produce request; Kafka's socket.request.max.bytes
 MAX_SMALL_REQUEST_OCTETS = 2 * 2**20  # any other; a client's default batch of 1 MiB fits too
-LARGE_AT_ONCE = 2  # requests above that; so buffers stay below 512 * 2 + 2 * 100 MiB
-IDLE_S = 600.0  # between two requests; Kafka's connections.max.idle.ms
-STALLED_S = 30.0  # inside a request, or while the peer doesn't read its response
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What peers may take; buffers stay below `connections` * 2 + `large_at_once` * 100 MiB."""
+
+    connections: int = 512
+    large_at_once: int = 2  # requests of more than 2 MiB that are read at the same time
+    idle_s: float = 600.0  # between two requests; Kafka's connections.max.idle.ms
+    stalled_s: float = 30.0  # inside a request, or while the peer doesn't read its response
+
 
 _HEAD = struct.Struct(">h")  # the kind of request, the first field after the length
 
@@ -36,11 +44,12 @@ _HEAD = struct.Struct(">h")  # the kind of request, the first field after the le
 class Server:
     """Accepts connections and answers their requests in order."""
 
-    def __init__(self, node: Node, advertised: tuple[str, int] | None) -> None:
+    def __init__(self, node: Node, advertised: tuple[str, int] | None, limits: Limits) -> None:
         self._node = node
         self._advertised = advertised
+        self._limits = limits
         self._connections: set[asyncio.Task[None]] = set()
-        self._large = asyncio.Semaphore(LARGE_AT_ONCE)
+        self._large = asyncio.Semaphore(limits.large_at_once)
         self._listener: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
@@ -77,8 +86,8 @@ class Server:
     ) -> None:
         peer = "{}:{}".format(*(writer.get_extra_info("peername") or ("?", "?"))[:2])
         try:
-            if len(self._connections) > MAX_CONNECTIONS:
-                raise Malformed(f"more than {MAX_CONNECTIONS} connections")
+            if len(self._connections) > self._limits.connections:
+                raise Malformed(f"more than {self._limits.connections} connections")
             await self._converse(reader, writer)
         except Malformed as error:
             log.warning("kafka: closing the connection of %s: %s", peer, error)
@@ -100,7 +109,7 @@ class Server:
             response = await self._answer(request, client_host, reached_at)
             if response is not None:
                 writer.write(response)
-                async with asyncio.timeout(STALLED_S):
+                async with asyncio.timeout(self._limits.stalled_s):
                     await writer.drain()
 
     async def _answer(
@@ -113,15 +122,15 @@ class Server:
         return None if fields is None else encode_response(request, fields)
 
     async def _read_frame(self, reader: asyncio.StreamReader) -> bytes:
-        async with asyncio.timeout(IDLE_S):
+        async with asyncio.timeout(self._limits.idle_s):
             (size,) = struct.unpack(">i", await reader.readexactly(4))
         if not _HEAD.size <= size <= MAX_REQUEST_OCTETS:
             raise Malformed(f"a request of {size} octets: not the Kafka protocol, or too large")
-        async with asyncio.timeout(STALLED_S):
+        async with asyncio.timeout(self._limits.stalled_s):
             if size <= MAX_SMALL_REQUEST_OCTETS:
                 return await reader.readexactly(size)
             head = await reader.readexactly(_HEAD.size)
         if _HEAD.unpack(head) != (Api.PRODUCE,):
             raise Malformed(f"a request of {size} octets that is no Produce")
-        async with self._large, asyncio.timeout(STALLED_S):
+        async with self._large, asyncio.timeout(self._limits.stalled_s):
             return head + await reader.readexactly(size - _HEAD.size)

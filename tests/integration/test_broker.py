@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.protocol.metadata import MetadataRequest_v5
 
-from bridge.broker import BANNER, EmbeddedBroker, Settings, StorageError
+from bridge.broker import BANNER, EmbeddedBroker, Limits, Settings, StorageError
 from bridge.broker import server as listener
 
 PATIENCE_S = 20.0
@@ -289,22 +289,67 @@ async def test_a_hostile_frame_costs_its_connection_and_one_line(
     assert await ask(host, port, HEALTHY) != b""
 
 
-async def test_more_connections_than_allowed_are_closed(broker: EmbeddedBroker) -> None:
-    host, port = await broker.start()
-    async with AsyncExitStack() as stack:
-        for _ in range(listener.MAX_CONNECTIONS):
-            _, writer = await asyncio.open_connection(host, port)
-            stack.push_async_callback(_closed, writer)
-        assert await ask(host, port, HEALTHY) == b""
+@pytest.fixture
+async def strict() -> AsyncIterator[tuple[str, int]]:
+    """The address of a broker with little patience."""
+    broker = EmbeddedBroker(None, limits=Limits(connections=2, idle_s=0.2, stalled_s=0.1))
+    yield await broker.start()
+    await broker.stop()
 
+
+async def is_closed(reader: asyncio.StreamReader) -> bool:
     async with asyncio.timeout(PATIENCE_S):
-        while await ask(host, port, HEALTHY) == b"":
+        try:
+            return await reader.read() == b""
+        except ConnectionResetError:
+            return True
+
+
+async def test_more_connections_than_allowed_are_closed(strict: tuple[str, int]) -> None:
+    held = [await asyncio.open_connection(*strict) for _ in range(2)]
+
+    assert await ask(*strict, HEALTHY) == b""
+
+    for _, writer in held:
+        writer.close()
+        await writer.wait_closed()
+    async with asyncio.timeout(PATIENCE_S):
+        while await ask(*strict, HEALTHY) == b"":
             await asyncio.sleep(0.02)
 
 
-async def _closed(writer: asyncio.StreamWriter) -> None:
+@pytest.mark.parametrize(
+    "octets",
+    [
+        pytest.param(b"", id="says nothing"),
+        pytest.param(b"\0", id="begins a size"),
+        pytest.param(HEALTHY[:-1], id="stops inside a request"),
+        pytest.param(frame(b"", api=0, size=50_000_000), id="stops inside a large one"),
+    ],
+)
+async def test_a_peer_that_stalls_is_closed(strict: tuple[str, int], octets: bytes) -> None:
+    reader, writer = await asyncio.open_connection(*strict)
+
+    writer.write(octets)
+
+    assert await is_closed(reader)
     writer.close()
-    await writer.wait_closed()
+
+
+async def test_a_peer_that_never_reads_is_closed(strict: tuple[str, int]) -> None:
+    reader, writer = await asyncio.open_connection(*strict, limit=1)  # stops reading at once
+    await produce("{}:{}".format(*strict), "orders", [b"x" * 900_000] * 8)
+    partition = struct.pack(">iqqi", 0, 0, -1, 2**30)
+    topics = struct.pack(">ih6si", 1, 6, b"orders", 1) + partition
+    fetch = struct.pack(">iiiib", -1, 0, 1, 2**30, 0) + topics
+
+    writer.write(frame(fetch, api=1, version=5) * 20)  # 80 MiB of answers
+
+    async with asyncio.timeout(PATIENCE_S):
+        while not writer.is_closing():
+            writer.write(HEALTHY)
+            await asyncio.sleep(0.05)
+    reader.feed_eof()
 
 
 async def test_it_listens_on_loopback_unless_told_otherwise(broker: EmbeddedBroker) -> None:
