@@ -169,9 +169,13 @@ class Writer:
         while lane.left < entered:
             self._ride_now = True
             self._wake.set()
-            if self._commits is None:
-                self._commits = asyncio.get_running_loop().create_future()
-            await asyncio.shield(self._commits)
+            await self._next_commit()
+
+    async def room(self, lane: Lane[Any, Any], most: int) -> None:
+        """Return when fewer than `most` items wait in a lane."""
+        while len(lane.waiting) >= most:
+            self._wake.set()
+            await self._next_commit()
 
     async def _run(self) -> None:
         while True:
@@ -205,6 +209,11 @@ class Writer:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    async def _next_commit(self) -> None:
+        if self._commits is None:
+            self._commits = asyncio.get_running_loop().create_future()
+        await asyncio.shield(self._commits)
 
     def _announce_commit(self) -> None:
         if self._commits is not None:

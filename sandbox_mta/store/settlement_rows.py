@@ -1,0 +1,131 @@
+"""What a settlement is in tables: the rows of each, and the steps that write many of them."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from msa.envelope import Submission
+from sandbox_mta.mta.ports import Attempt, Settlement
+from sandbox_mta.mta.status import check
+from sandbox_mta.store.statements import Insert, Row, Steps, Update, marks
+from sandbox_mta.store.submission_rows import Intake, Stored, clean, insert
+from sandbox_mta.store.times import to_microseconds
+
+MAX_EXCHANGER = 255  # characters, as wide as the columns
+MAX_RULE = 100
+MAX_REASON = 40
+
+_COLUMNS = (
+    "state",
+    "ready",
+    "due_at",
+    "attempts",
+    "reply_code",
+    "reply_enhanced",
+    "reply_text",
+    "exchanger",
+    "reason",
+)
+_ATTEMPT = (
+    "INSERT INTO attempts (recipient, n, position, exchanger, address, preference, stage,"
+    " reply_code, reply_enhanced, reply_text, started_at, ended_at, decided_by)"
+)
+_STATUS = "INSERT INTO statuses (recipient, n, state, attempt, at, recorded_at)"
+
+
+class LeaseLost(Exception):
+    """One settlement of several comes too late; each must be tried alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """A settlement, ready to be written."""
+
+    number: int
+    epoch: int
+    due_at: int | None  # microseconds of the clock; None: it waits for nothing
+    row: Row  # the values of _COLUMNS, then number and epoch
+    attempts: tuple[Row, ...]
+    status: Row
+    report: Intake | None
+
+
+def settled(settlement: Settlement, now: int, intake: Callable[[Submission], Intake]) -> Settled:
+    """Make the rows of a settlement at a time of the clock; `intake` prepares its report.
+
+    Raises `IllegalTransition` when its state can't follow on the one before.
+    """
+    recipient, reply = settlement.recipient, settlement.reply
+    check(recipient.state, settlement.state)
+    last = settlement.attempts[-1] if settlement.attempts else None
+    at = now if last is None else to_microseconds(last.ended_at)
+    attempts = recipient.attempts if last is None else last.n
+    due_at = None if settlement.due_at is None else to_microseconds(settlement.due_at)
+    return Settled(
+        number=recipient.number,
+        epoch=recipient.epoch,
+        due_at=due_at,
+        row=(
+            settlement.state.value,
+            0 if due_at is None else 1,
+            at if due_at is None else due_at,
+            attempts,
+            reply.code,
+            reply.enhanced,
+            clean(reply.text),
+            None if last is None else last.exchanger[:MAX_EXCHANGER],
+            settlement.reason[:MAX_REASON],
+            recipient.number,
+            recipient.epoch,
+        ),
+        attempts=tuple(_attempt(recipient.number, attempt) for attempt in settlement.attempts),
+        status=(
+            recipient.number,
+            recipient.epoch,
+            settlement.state.value,
+            0 if last is None else last.n,
+            at,
+            time.time_ns() // 1000,
+        ),
+        report=None if settlement.report is None else intake(settlement.report),
+    )
+
+
+def _attempt(number: int, attempt: Attempt) -> Row:
+    return (
+        number,
+        attempt.n,
+        attempt.position,
+        attempt.exchanger[:MAX_EXCHANGER],
+        attempt.address,
+        attempt.preference,
+        attempt.stage,
+        attempt.reply.code,
+        attempt.reply.enhanced,
+        clean(attempt.reply.text),
+        to_microseconds(attempt.started_at),
+        to_microseconds(attempt.ended_at),
+        attempt.decided_by[:MAX_RULE],
+    )
+
+
+def settle(items: Sequence[Settled]) -> Steps[Sequence[Stored | bool]]:
+    """Write settlements, and say of each what its report is stored as, or True, or False when lost.
+
+    A single one whose lease was lost writes nothing. Raises `LeaseLost` when that is so of one of
+    several.
+    """
+    rows = [item.row for item in items]
+    free = "lease_owner = NULL, lease_until = NULL"
+    found = yield Update("recipients", _COLUMNS, ("number", "lease_epoch"), free, rows)
+    if found.count != len(items):
+        if len(items) == 1:
+            return [False]
+        raise LeaseLost
+    attempts = [row for item in items for row in item.attempts]
+    if attempts:
+        yield Insert(_ATTEMPT, f"({marks(attempts[0])})", attempts)
+    yield Insert(_STATUS, "(?, ?, ?, ?, ?, ?)", [item.status for item in items])
+    reports = [item.report for item in items if item.report is not None]
+    stored = iter((yield from insert(reports)) if reports else ())
+    return [True if item.report is None else next(stored) for item in items]
