@@ -210,7 +210,6 @@ class SubmissionServer(SMTP):
         writer.write(b"".join(self._replies))
         self._replies.clear()
         self._buffer.clear()
-        reader._maybe_resume_transport()  # type: ignore[attr-defined]
         context = self._options.tls_context
         assert context is not None
         secure = await self.loop.start_tls(

@@ -97,6 +97,7 @@ def test_what_is_too_big_is_dropped_as_it_comes() -> None:
         reader.take(buffer)
         assert len(buffer) <= PIECE
         assert sum(map(len, reader._pieces)) <= 200_002
+    assert reader._pieces == []
 
 
 class Sink:

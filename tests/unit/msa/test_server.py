@@ -1,5 +1,7 @@
 import asyncio
 import logging
+import socket
+import struct
 import subprocess
 import sys
 import tracemalloc
@@ -111,15 +113,25 @@ async def test_a_half_closed_client_hears_of_a_commit_that_was_running() -> None
 
 async def test_a_client_that_vanishes_does_not_cancel_its_commit() -> None:
     store = CommittingStore()
-    async with serving(store=store) as listening:
-        async with connected(listening) as client:
-            await client.say(MESSAGE)
-            await store.began.wait()
-            client.writer.transport.abort()
-        await asyncio.sleep(0.01)
+    async with serving(store=store) as listening, connected(listening) as client:
+        await client.say(MESSAGE)
+        await store.began.wait()
+        [connection] = listening._connections
+        vanish(client)
+        await until(lambda: connection.transport is None)
+        assert store.accepted == []
+
         store.gate.set()
 
         await until(lambda: store.accepted)
+
+
+def vanish(client: Client) -> None:
+    """Reset the connection instead of closing it."""
+    client.writer.get_extra_info("socket").setsockopt(
+        socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+    )
+    client.writer.transport.abort()
 
 
 async def test_a_commit_that_takes_long_is_no_idle_client() -> None:
@@ -135,14 +147,28 @@ async def test_a_commit_that_takes_long_is_no_idle_client() -> None:
         await client.hear("421 4.4.2")
 
 
-async def test_a_client_that_reads_nothing_is_cut_off() -> None:
-    options = ServerOptions(idle_timeout_s=0.05)
-    async with serving(options) as listening, connected(listening) as client:
-        client.reader._transport.pause_reading()  # type: ignore[attr-defined] # not in typeshed
+async def test_a_client_that_keeps_talking_is_not_idle() -> None:
+    async with serving(ServerOptions(idle_timeout_s=0.2)) as listening:
+        async with connected(listening) as client:
+            await client.hear("220")
+            for _ in range(6):
+                await asyncio.sleep(0.05)
+                await client.say(b"NOOP\r\n")
+                assert await client.hear("") == "250 2.0.0 Ok"
 
-        with pytest.raises(OSError):  # noqa: PT011 # reset or broken pipe
-            while True:
-                await client.say(b"HELP\r\n" * 1000)
+
+async def test_a_client_that_reads_nothing_is_read_no_further_and_cut_off() -> None:
+    async with serving(ServerOptions(idle_timeout_s=0.5)) as listening:
+        async with connected(listening) as client:
+            client.reader._transport.pause_reading()  # type: ignore[attr-defined] # not in typeshed
+            await until(lambda: listening._connections)
+            [connection] = listening._connections
+
+            with pytest.raises(OSError):  # noqa: PT011 # reset or broken pipe
+                while True:
+                    await asyncio.sleep(0)
+                    await client.say(b"HELP\r\n" * 1000)
+                    assert connection._writer.transport.get_write_buffer_size() < 1_000_000
 
 
 async def test_replies_are_held_in_bounds_while_a_client_pipelines_much() -> None:
@@ -219,6 +245,19 @@ async def test_a_handshake_that_fails_ends_the_connection_and_nothing_else(
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
+async def test_a_client_may_leave_tls_without_a_word(caplog: pytest.LogCaptureFixture) -> None:
+    async with serving(ServerOptions(tls_context=tls_context())) as listening:
+        async with connected(listening) as client:
+            await client.say(b"STARTTLS\r\n")
+            await client.hear("220 2.0.0")
+            await client.writer.start_tls(client_context())
+            await client.say(b"NOOP\r\n")
+            await client.hear("250")
+        await until(lambda: not listening._connections)
+
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
 async def test_credentials_are_never_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     async with serving() as listening, connected(listening) as client:
@@ -267,6 +306,22 @@ async def test_closing_lets_an_open_transaction_end() -> None:
         await client.hear("250 2.0.0 Ok: queued as s-1")
         await client.hear("421 4.3.2")
         await closing
+
+
+async def test_closing_obeys_nothing_that_was_pipelined_behind_the_transaction() -> None:
+    store = CommittingStore()
+    async with serving(store=store) as listening, connected(listening) as client:
+        await client.say(MESSAGE * 2)
+        await store.began.wait()
+        closing = asyncio.create_task(listening.close(drain_s=PATIENCE_S))
+        await asyncio.sleep(0)
+
+        store.gate.set()
+
+        await client.hear("250 2.0.0 Ok: queued as s-1")
+        assert await client.hear("") == "421 4.3.2 The sandbox is shutting down, try again later"
+        await closing
+    assert len(store.accepted) == 1
 
 
 async def test_closing_accepts_nobody_new() -> None:
