@@ -2,12 +2,17 @@
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from msa.lint.finding import Flaw, Severity
 from msa.lint.rule import Draft, rule
-from msa.message.decoding import encoded_offset
+from msa.message.decoding import encoded_offsets
 from msa.message.tree import Part
 from msa.message.words import decode_words
+
+MAX_LOOKED_AT = 200  # matches of one pattern in one text; code between backticks counts
+MAX_FOUND = 50  # placeholders of one text that are placed; more are listed by no engine
+MAX_LOOK_BACK = 500  # octets of a line that are searched for a backtick
 
 # Each pattern with octets it can't be without. A single rare one is found or not in 0.1 us, since
 # `in` then is memchr; a pair takes twenty times as long.
@@ -65,25 +70,32 @@ def _in_text(draft: Draft, part: Part) -> Iterator[Flaw]:
     data = draft.octets(part)
     if part.type == "text/html":
         data = _without_code(data)
-    for start, end in _found(data):
-        first = encoded_offset(draft.message, part, start)
-        last = encoded_offset(draft.message, part, end)
+    spans = _found(data)
+    # The last octet of each, too: what follows it may stand after a soft line break.
+    ends = [octet for start, end in spans for octet in (start, end - 1)]
+    offsets = encoded_offsets(draft.message, part, ends)
+    for index, (start, end) in enumerate(spans):
+        first, last = offsets[2 * index], offsets[2 * index + 1] + 1
         yield draft.flaw(f"the text holds {_shown(data[start:end])}", first, last, part)
 
 
 def _found(data: bytes) -> list[tuple[int, int]]:
-    spans = [
-        found.span()
-        for needle, pattern in _PLACEHOLDERS
-        if needle in data
-        for found in pattern.finditer(data)
-        if not _between_backticks(data, found.start())
-    ]
-    return sorted(spans)
+    """Return the ranges of placeholders, in order and apart from each other, at most MAX_FOUND."""
+    spans: list[tuple[int, int]] = []
+    for needle, pattern in _PLACEHOLDERS:
+        if needle in data:
+            for found in islice(pattern.finditer(data), MAX_LOOKED_AT):
+                if not _between_backticks(data, found.start()):
+                    spans.append(found.span())
+    apart: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if not apart or start >= apart[-1][1]:
+            apart.append((start, end))
+    return apart[:MAX_FOUND]
 
 
 def _between_backticks(data: bytes, at: int) -> bool:
-    line = data.rfind(b"\n", 0, at) + 1
+    line = max(data.rfind(b"\n", max(at - MAX_LOOK_BACK, 0), at) + 1, at - MAX_LOOK_BACK, 0)
     return data.count(b"`", line, at) % 2 == 1
 
 

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from msa.lint.finding import Flaw, Severity
 from msa.lint.rule import MAX_TEXT, Draft, rule
 from msa.message.charset import codec_name
-from msa.message.decoding import MAX_BASE64_LINE, encoded_offset
+from msa.message.decoding import MAX_BASE64_LINE, encoded_offsets
 from msa.message.tree import Part
 
 _8BIT = re.compile(rb"[\x80-\xff]")
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _SPACE = b" \t\r\n"
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=\s]")
-_DATA_AFTER_PAD = re.compile(rb"=[\s=]*[A-Za-z0-9+/]")
+_DATA = re.compile(rb"[A-Za-z0-9+/]")
 # UTF-8 read as Latin-1 or windows-1252 and encoded again: "Ã©" and "â€™" in the reader's eyes.
 # Left out are pairs that words end in: "Ãª", "Ãº" and "Ã»".
 _TWICE = re.compile(
@@ -99,7 +99,7 @@ def _charset_flaws(draft: Draft, part: Part, codec: str) -> Iterator[Flaw]:
 def _decoded_flaw(
     draft: Draft, part: Part, text: str, decoded: int, severity: Severity | None = None
 ) -> Flaw:
-    start = encoded_offset(draft.message, part, decoded)
+    [start] = encoded_offsets(draft.message, part, [decoded])
     return draft.flaw(text, start, _line_end(draft, start, part.body.end), part, severity=severity)
 
 
@@ -138,8 +138,8 @@ def _base64_flaws(draft: Draft, part: Part) -> Iterator[Flaw]:
 def _length_flaws(draft: Draft, part: Part, body: bytes, rest: bytes) -> Iterator[Flaw]:
     start, end = part.body
     pads = rest.count(b"=")
-    if pads and (after := _DATA_AFTER_PAD.search(draft.content, start, end)):
-        yield draft.flaw("data follows the padding", after.end() - 1, end, part)
+    if pads and (after := _DATA.search(draft.content, start + body.find(b"="), end)):
+        yield draft.flaw("data follows the padding", after.start(), end, part)
         return
     spaces = body.count(b"\r") + body.count(b"\n") + len(rest) - pads
     characters = len(body) - spaces

@@ -287,8 +287,11 @@ def _raw_8bit_in(draft: Draft, part: Part, field: Field, *, utf8: bool) -> Itera
         yield draft.flaw(text, field.value_start + first, field.value_end, part)
 
 
-# Bounded, and no two pieces can take the same octet twice: "?" ends the first two.
-_WORD = re.compile(rb"=\?([^?\s=]{1,60})\?([^?\s]{1,8})\?(?:(.{0,998}?)\?=)?", re.DOTALL)
+# Bounded, and no two pieces can take the same octet: a text may hold three "?" (which is wrong),
+# so that a field full of beginnings without ends is walked through a few times, not a thousand.
+_WORD = re.compile(
+    rb"=\?([^?\s=]{1,60})\?([^?\s]{1,8})\?(?:([^?]{0,500}(?:\?(?!=)[^?]{0,200}){0,3})\?=)?"
+)
 _BAD_Q = re.compile(rb"=(?![0-9A-Fa-f]{2})")
 _QUOTED = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _Q_UNIT = re.compile(rb"=([0-9A-Fa-f]{2})")

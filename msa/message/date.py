@@ -13,7 +13,7 @@ _DATE = re.compile(
     r"(?:(mon|tue|wed|thu|fri|sat|sun) ?, ?)?"
     r"([0-9]{1,2}) ?(" + "|".join(_MONTHS) + r") ?([0-9]{4,9}|[0-9]{2,3}) "
     r"([0-9]{2}) ?: ?([0-9]{2})(?: ?: ?([0-9]{2}))?"
-    r"(?: ?([+-][0-9]{4})| ([a-z]{1,5}))?"
+    r"(?: ([+-][0-9]{4})| ?([a-z]{1,5}))?"
 )
 # RFC 5322 section 4.3; every other name means "unknown", which is -0000.
 _ZONES = {

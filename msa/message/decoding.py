@@ -3,6 +3,7 @@
 import binascii
 import quopri
 import re
+from collections.abc import Sequence
 
 from msa.message.charset import UNDECLARED, decode_text
 from msa.message.tree import Message, Part
@@ -10,6 +11,8 @@ from msa.message.tree import Message, Part
 MAX_DECODED = 64 * 1024 * 1024  # octets of one part, before decoding; the largest message is 50 MB
 
 MAX_BASE64_LINE = 76  # characters, RFC 2045 section 6.8
+
+MAX_STEPS = 64  # of the search for a character among line ends; regular lines need five
 
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _NOT_BASE64 = bytes(set(range(256)) - set(_BASE64 + b"="))
@@ -35,14 +38,19 @@ def text(message: Message, part: Part, limit: int = MAX_DECODED) -> str:
     return decode_text(octets(message, part, limit), part.charset or UNDECLARED)
 
 
-def encoded_offset(message: Message, part: Part, decoded: int) -> int:
-    """Return where in the content the octet number `decoded` of a decoded body is written."""
+def encoded_offsets(message: Message, part: Part, decoded: Sequence[int]) -> list[int]:
+    """Return where in the content the octets of a decoded body are written.
+
+    `decoded` ascends. In base64 four characters hold three octets: the first of them that
+    concerns the octet is meant.
+    """
     start, end = part.body
     if part.encoding == "quoted-printable":
-        return _quoted_printable_offset(message.content, part, decoded)
+        return _quoted_printable_offsets(message.content, part, decoded)
     if part.encoding == "base64":
-        return min(start + _base64_index(message.content[start:end], decoded * 4 // 3), end)
-    return min(start + decoded, end)
+        body = message.content[start:end]
+        return [start + _base64_index(body, index * 4 // 3) for index in decoded]
+    return [min(start + index, end) for index in decoded]
 
 
 def is_regular_base64(body: bytes) -> bool:
@@ -79,23 +87,29 @@ def _base64(body: bytes) -> bytes:
 
 
 def _base64_index(body: bytes, characters: int) -> int:
-    """Return the index of the n-th character of the alphabet."""
-    seen = 0
-    for index, octet in enumerate(body):
-        if octet not in _NOT_BASE64_SET:
-            if seen == characters:
-                return index
-            seen += 1
-    return len(body)
+    """Return the index of the n-th character of the alphabet, counted from 0."""
+    at = characters
+    for _ in range(MAX_STEPS):
+        seen = len(body[:at].translate(None, _NOT_BASE64))
+        if seen >= characters:
+            break
+        at += characters - seen  # never too far: each octet adds one character at most
+    at = min(at, len(body))
+    while at < len(body) and body[at] in b" \t\r\n":
+        at += 1
+    return at
 
 
-_NOT_BASE64_SET = frozenset(_NOT_BASE64)
-
-
-def _quoted_printable_offset(content: bytes, part: Part, decoded: int) -> int:
+def _quoted_printable_offsets(content: bytes, part: Part, decoded: Sequence[int]) -> list[int]:
+    offsets: list[int] = []
     seen = 0
     for unit in _QP_UNIT.finditer(content, part.body.start, part.body.end):
-        if seen >= decoded and not unit[0].endswith(b"\n"):
-            return unit.start()
-        seen += not (unit[0][:1] == b"=" and unit[0][-1:] == b"\n")
-    return part.body.end
+        octets = unit[0]
+        if octets[:1] == b"=" and octets[-1:] == b"\n":
+            continue  # a soft line break is nothing
+        while len(offsets) < len(decoded) and seen >= decoded[len(offsets)]:
+            offsets.append(unit.start())
+        if len(offsets) == len(decoded):
+            return offsets
+        seen += 1
+    return offsets + [part.body.end] * (len(decoded) - len(offsets))

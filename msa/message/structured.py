@@ -39,9 +39,13 @@ class Structured(NamedTuple):
     token: str  # lower case; "" when there is none
     parameters: tuple[Parameter, ...]
 
-    def first(self, name: str) -> bytes | None:
-        """Return the plain form of a parameter, or None."""
-        return next((p.value for p in self.parameters if p.name == name), None)
+    def value(self, name: str) -> bytes | None:
+        """Return an ASCII parameter (boundary, charset), put together from sections if need be."""
+        plain = next((value for key, value in self.parameters if key == name), None)
+        if plain is not None or not any(key.startswith(name + "*") for key, _ in self.parameters):
+            return plain
+        text = parameter(self, name)
+        return None if text is None else text.encode()
 
 
 def read_structured(value: bytes) -> Structured:

@@ -72,7 +72,7 @@ class Part:
     @property
     def charset(self) -> str | None:
         """The charset parameter, lower case; None when it is absent."""
-        value = self.parameters.first("charset")
+        value = self.parameters.value("charset")
         return None if value is None else value.strip().lower().decode("latin-1")
 
     def walk(self) -> Iterator["Part"]:
@@ -201,12 +201,11 @@ class _Parser:
     def _multipart(
         self, prefix: str, body: Span, depth: int, kind: str, structured: Structured
     ) -> tuple[Delimiters, tuple[Part, ...]]:
-        boundary = structured.first("boundary")
-        needle = (boundary or b"").rstrip()  # a final space is illegal, and lost on many ways
+        boundary = structured.value("boundary")
         self._scan_left -= body.end - body.start
-        if not needle or not self._may_descend(depth):
+        if boundary is None or not boundary.strip() or not self._may_descend(depth):
             return Delimiters(boundary, False, False), ()
-        spans, closed = self._split(body, b"\n--" + needle)
+        spans, delimiters = self._split(body, boundary)
         default = "message/rfc822" if kind == "multipart/digest" else "text/plain"
         parts = []
         for number, span in enumerate(spans, start=1):
@@ -214,7 +213,7 @@ class _Parser:
                 self.caps.add("parts")
                 break
             parts.append(self.part(_join(prefix, str(number)), span, depth + 1, default))
-        return Delimiters(boundary, bool(spans), closed), tuple(parts)
+        return delimiters, tuple(parts)
 
     def _may_descend(self, depth: int) -> bool:
         if depth >= MAX_DEPTH:
@@ -225,25 +224,27 @@ class _Parser:
             return True
         return False
 
-    def _split(self, body: Span, needle: bytes) -> tuple[list[Span], bool]:
-        """Find the parts between the delimiter lines, and whether the last one closes."""
+    def _split(self, body: Span, boundary: bytes) -> tuple[list[Span], Delimiters]:
+        """Find the parts between the delimiter lines."""
         content, (start, end) = self.content, body
+        needle = b"\n--" + boundary.rstrip()  # a final space is illegal, and lost on many ways
         spans: list[Span] = []
         opened: int | None = None
         at = content.find(needle, max(start - 1, 0), end)
         while at >= 0 and len(spans) <= MAX_PARTS:
             line = _DELIMITER_END.match(content, at + len(needle), end)
             if line is not None:
-                if opened is not None:
+                # Two delimiter lines in a row have no part between them, not even an empty one.
+                if opened is not None and at >= opened:
                     before = at - 1 if content[at - 1] == 0x0D else at
                     spans.append(Span(opened, max(before, opened)))
-                opened = line.end()
                 if line[1]:
-                    return spans, opened is not None
+                    return spans, Delimiters(boundary, opened is not None, True)
+                opened = line.end()
             at = content.find(needle, at + 1, end)
         if opened is not None:
             spans.append(Span(opened, end))
-        return spans, False
+        return spans, Delimiters(boundary, opened is not None, False)
 
 
 _NO_TYPE = Structured("", ())

@@ -148,6 +148,21 @@ def test_a_longer_boundary_is_not_a_shorter_one() -> None:
     assert parse(content).root.delimiters == (b"b", False, False)
 
 
+def test_two_delimiter_lines_in_a_row_have_no_part_between_them() -> None:
+    head = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+
+    assert parse(head + b"--b\r\n--b--\r\n").root.parts == ()
+    assert len(parse(head + b"--b\r\n\r\n--b--\r\n").root.parts) == 1
+
+
+def test_a_boundary_in_sections_is_put_together() -> None:
+    content = (
+        b"Content-Type: multipart/mixed; boundary*0=a; boundary*1=b\r\n\r\n--ab\r\n\r\n--ab--\r\n"
+    )
+
+    assert parse(content).root.delimiters == (b"ab", True, True)
+
+
 def test_an_outer_delimiter_ends_an_inner_multipart() -> None:
     content = crlf(
         "Content-Type: multipart/mixed; boundary=a\n\n--a\n"

@@ -146,6 +146,7 @@ def test_a_date_is_read(raw: bytes, moment: datetime) -> None:
         b"Mon 24 Nov 2025 03:10:00 +0000",
         b"Mon, 24 Nov 2025 3:10:00 +0000",
         b"Mon, 24 Nov 2025 03:10:00 +01:00",
+        b"Mon, 24 Nov 2025 03:10:00+0100",
         b"Monday, 24 November 2025 03:10:00 +0000",
         b"",
         b"x" * 2_000,
