@@ -6,6 +6,9 @@ from enum import StrEnum
 from typing import Any
 
 
+MAX_DETAIL = 500  # characters of the line that says why
+
+
 @dataclass(frozen=True, slots=True)
 class EventRef:
     """Where a record stands in Kafka."""
@@ -78,3 +81,8 @@ class Unusable:
     ref: EventRef
     reason: Reason
     detail: str  # one line for people: 'templates/welcome/subject.j2:1 "name" is undefined'
+
+    def __post_init__(self) -> None:
+        # It quotes the event, and goes to logs and terminals: one line, nothing but characters.
+        line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in self.detail)
+        object.__setattr__(self, "detail", line[:MAX_DETAIL])
