@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-
 MAX_DETAIL = 500  # characters of the line that says why
 
 
