@@ -26,7 +26,7 @@ _IPV4 = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}", re.ASCII)
 _TAGGED = re.compile(r"[A-Za-z0-9-]*[A-Za-z0-9]:[!-Z^-~]+")
 
 # What nearly every path is. aiosmtpd reads paths with the standard library's parser of header
-# fields: 27 % of its time per message, against 1 us for this match. A label with "--" goes the
+# fields: 27 % of its time per message, against 0.4 us for this match. A label with "--" goes the
 # long way, since it may begin with "xn--".
 _PLAIN = re.compile(
     r"(?=[^@]{1,64}@)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++)*+@"
