@@ -48,6 +48,10 @@ _SQLITE = _Dialect(_sqlite_time, lambda *strings: " || ".join(strings))
 _MYSQL = _Dialect(_mysql_time, lambda *strings: f"CONCAT({', '.join(strings)})")
 
 _OF_SUBMISSION = "r.number BETWEEN s.number * 1024 AND s.number * 1024 + 1023"
+# An event that names one address twice makes one message, and says so twice.
+_FIRST_MADE = """event_messages m ON m.submission_id = s.id AND NOT EXISTS (
+  SELECT 1 FROM event_messages x WHERE x.submission_id = m.submission_id
+  AND (x.event < m.event OR (x.event = m.event AND x.n < m.n)))"""
 
 
 def create_statements(dialect: str) -> tuple[str, ...]:
@@ -109,9 +113,7 @@ SELECT s.number, s.id, s.kind,
   s.parent_id, s.client_address, s.helo, s.auth_user, s.tls, s.submission_key,
   {sql.time("s.read_at")} AS read_at
 FROM submissions s
-LEFT JOIN event_messages m ON m.submission_id = s.id AND NOT EXISTS (
-  SELECT 1 FROM event_messages x WHERE x.submission_id = m.submission_id
-  AND (x.event < m.event OR (x.event = m.event AND x.n < m.n)))
+LEFT JOIN {_FIRST_MADE}
 LEFT JOIN events e ON e.number = m.event"""
 
 
@@ -140,7 +142,7 @@ def _timeline(sql: _Dialect) -> str:
 
     The attempts that led to the status of number k come right before it.
     """
-    nothing = "0 AS attempt, NULL AS exchanger, NULL AS reply, NULL AS decided_by"
+    nothing = "0 AS attempt, NULL AS exchanger, NULL AS reply, NULL AS decided_by, NULL AS after_s"
     of_message = f"FROM submissions s JOIN recipients r ON {_OF_SUBMISSION}"
     led_to = "SELECT MIN(t.n) FROM statuses t WHERE t.recipient = a.recipient AND t.attempt = a.n"
     accepted = "COALESCE(s.accepted_at, s.refused_at)"
@@ -148,7 +150,7 @@ def _timeline(sql: _Dialect) -> str:
 SELECT s.id AS submission_id, r.forward_path, 1 AS n, {sql.time("e.received_at")} AS `at`,
   'received' AS what, {nothing}, {sql.time("e.received_at")} AS recorded_at
 {of_message}
-JOIN event_messages m ON m.submission_id = s.id
+JOIN {_FIRST_MADE}
 JOIN events e ON e.number = m.event
 UNION ALL
 SELECT s.id, r.forward_path, 2, {sql.time(accepted)},
@@ -161,8 +163,8 @@ SELECT s.id, r.forward_path, 3, {sql.time("s.linted_at")}, 'linted', {nothing},
 {of_message}
 WHERE s.linted_at IS NOT NULL
 UNION ALL
-SELECT s.id, r.forward_path, (t.n + 1) * 1000, {sql.time("t.at")}, t.state, t.attempt,
-  a.exchanger, {_reply(sql, "a")}, a.decided_by,
+SELECT s.id, r.forward_path, (t.n + 1) * 1000, {sql.time("t.`at`")}, t.state, t.attempt,
+  a.exchanger, {_reply(sql, "a")}, a.decided_by, (t.`at` - r.queued_at) / 1000000.0,
   {sql.time("t.recorded_at")}
 {of_message}
 JOIN statuses t ON t.recipient = r.number
@@ -171,6 +173,7 @@ LEFT JOIN attempts a ON a.recipient = t.recipient AND a.n = t.attempt AND a.posi
 UNION ALL
 SELECT s.id, r.forward_path, t.n * 1000 + 1 + a.position, {sql.time("a.started_at")}, 'attempting',
   a.n, a.exchanger, {_reply(sql, "a")}, a.decided_by,
+  (a.started_at - r.queued_at) / 1000000.0,
   {sql.time("t.recorded_at")}
 {of_message}
 JOIN attempts a ON a.recipient = r.number

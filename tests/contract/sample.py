@@ -191,7 +191,7 @@ def _recipient(submission: int, position: int, forward_path: str, **values: Valu
         "state": "queued",
         "ready": 0,
         "due_at": 0,
-        "queued_at": at(minutes=submission),
+        "queued_at": at(seconds=1 if submission == 1 else 60 * submission),
         "attempts": 0,
         "reason": "",
         "lease_epoch": 0,
