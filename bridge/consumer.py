@@ -36,6 +36,7 @@ RECORDS = 500  # of one poll
 UNSTORED_HIGH = 2000  # records read and not yet rows, at which reading pauses
 MAX_FETCH_OCTETS = 2 << 20  # of a partition; twice Kafka's default for one record
 BACK_OFF_S = (0.5, 1.0, 2.0, 5.0, 10.0)
+NOTICE_S = 3.0  # without a fetch; then health says so
 SILENCE_S = 3 * SESSION_S  # without a fetch; then the consumer is replaced
 
 
@@ -67,9 +68,15 @@ class Consumer:
         self._admit = admit
         self._is_full = is_full
         self.counts = Counts()
-        self.waiting = f"waiting for Kafka at {options.bootstrap}"  # "" while it is assigned
         self._session: _Session | None = None
         self._is_stopping = asyncio.Event()
+
+    @property
+    def waiting(self) -> str:
+        """What the consumer is waiting for; "" while Kafka answers."""
+        if self._session is not None and self._session.silent_s < NOTICE_S:
+            return ""
+        return f"waiting for Kafka at {self._options.bootstrap}"
 
     async def run(self) -> None:
         """Consume until stopped; Kafka may come, go and come back."""
@@ -79,7 +86,6 @@ class Consumer:
             try:
                 await session.start()
                 self._session = session
-                self.waiting = ""
                 log.info(
                     "reading %s from Kafka at %s",
                     ", ".join(self._options.topics),
@@ -91,6 +97,7 @@ class Consumer:
                 self._report(error, failures)
                 failures += 1
             finally:
+                self._session = None
                 await session.stop()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)]):
@@ -101,7 +108,6 @@ class Consumer:
         self._is_stopping.set()
 
     def _report(self, error: BaseException, failures: int) -> None:
-        self.waiting = f"waiting for Kafka at {self._options.bootstrap}"
         if failures % 10 == 0:  # once, and then now and again
             log.warning("%s: %s", self.waiting, " ".join(str(error).split()) or repr(error))
 
@@ -132,6 +138,7 @@ class _Session(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         self._committed: dict[TopicPartition, int] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._is_over = False
+        self._heard_at = time.time()
 
     async def start(self) -> None:
         """Join the group; raises `KafkaError`, `OSError` or `TimeoutError` when Kafka is away."""
@@ -231,12 +238,22 @@ class _Session(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
                 self._consumer.resume(*paused)
 
     def _check_silence(self) -> None:
-        """Raise when no partition has been fetched for too long (the client may hang)."""
-        running = self._consumer.assignment() - self._consumer.paused()
-        seen = [self._consumer.last_poll_timestamp(partition) for partition in running]
-        times = [time_ms / 1000 for time_ms in seen if time_ms]
-        if times and max(times) < time.time() - SILENCE_S and not self._consumer.paused():
+        """Notice when nothing is fetched; raise when it lasts too long, as the client may hang.
+
+        A broker that is well answers a fetch twice a second, with records or without.
+        """
+        assigned = self._consumer.assignment()
+        if self._consumer.paused() or not assigned:
+            self._heard_at = time.time()
+        times_ms = [self._consumer.last_poll_timestamp(partition) or 0 for partition in assigned]
+        self._heard_at = max(self._heard_at, *(time_ms / 1000 for time_ms in times_ms), 0.0)
+        if self.silent_s > SILENCE_S:
             raise TimeoutError(f"no answer for {SILENCE_S:.0f} s")
+
+    @property
+    def silent_s(self) -> float:
+        """How long Kafka has said nothing."""
+        return time.time() - self._heard_at
 
     def _take(self, batches: Mapping[Any, Sequence[Any]]) -> None:
         records = [_record(message) for batch in batches.values() for message in batch]

@@ -340,13 +340,15 @@ async def test_a_kafka_that_goes_and_comes_back_loses_nothing(
     where, ledger, inbox = options(f"{host}:{port}"), MemoryEvents(), Inbox()
     await produce(where, where.topics[0], [hello(n) for n in range(5)])
 
-    async with running(ledger, inbox, catalogue, where):
+    async with running(ledger, inbox, catalogue, where) as bridge:
         await until(lambda: len(inbox.paths) == 5)
         await broker.stop()
+        await until(lambda: bridge.state is State.WAITING)
         broker = EmbeddedBroker(tmp_path, port=port)
         await broker.start()
         await produce(where, where.topics[0], [hello(n) for n in range(5, 10)])
         await until(lambda: len(inbox.paths) == 10)
+        assert bridge.state is State.RUNNING
     await broker.stop()
 
     assert len(ledger.events) == 10
