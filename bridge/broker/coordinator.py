@@ -68,8 +68,8 @@ class Coordinator:
     def check_commit(self, group_id: str, member_id: str, generation: int) -> Code:
         group = self._groups.get(group_id)
         if group is None:
-            # Nobody is in the group: whoever says it is a member was forgotten.
-            return Code.NONE if generation < 0 else Code.UNKNOWN_MEMBER_ID
+            # Nobody is in the group: whoever names a generation means an earlier one.
+            return Code.NONE if generation < 0 else Code.ILLEGAL_GENERATION
         code = group.check_commit(_now(), member_id, generation)
         self._deliver(group_id, [])
         return code

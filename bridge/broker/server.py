@@ -5,6 +5,7 @@ is wrong with a frame closes its connection with one line in the log.
 """
 
 import asyncio
+import contextlib
 import logging
 import struct
 from dataclasses import dataclass
@@ -72,14 +73,11 @@ class Server:
         self._connections.add(connection)
         try:
             await self._converse_or_log(reader, writer)
-        except asyncio.IncompleteReadError:
-            writer.close()  # the peer has said all; what it is owed is still sent
         except asyncio.CancelledError:
             pass  # only `stop` cancels, and asyncio would log the cancellation as an error
         finally:
             self._connections.discard(connection)
-            if not writer.is_closing():
-                writer.transport.abort()  # it may never read what is buffered
+            writer.transport.abort()  # the peer may never read what is still buffered
 
     async def _converse_or_log(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -96,9 +94,16 @@ class Server:
         except (ConnectionError, TimeoutError):
             log.debug("kafka: %s is gone", peer)
         except asyncio.IncompleteReadError:
-            raise
+            await self._finish(writer)
         except Exception:  # our bug: it costs this connection, not the broker
             log.exception("kafka: closing the connection of %s", peer)
+
+    async def _finish(self, writer: asyncio.StreamWriter) -> None:
+        # The peer has said all it had to say; what it is owed is still sent.
+        writer.close()
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            async with asyncio.timeout(self._limits.stalled_s):
+                await writer.wait_closed()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         host, port = writer.get_extra_info("sockname")[:2]

@@ -32,11 +32,25 @@ from aiokafka.errors import (
     MessageSizeTooLargeError,
     ProducerFenced,
 )
-from aiokafka.protocol.admin import DeleteGroupsRequest
-from aiokafka.protocol.commit import OffsetCommitRequest_v3
+from aiokafka.protocol.admin import (
+    AlterConfigsRequest_v1,
+    CreatePartitionsRequest_v1,
+    CreateTopicsRequest_v3,
+    DeleteGroupsRequest,
+    DeleteTopicsRequest_v1,
+    DescribeConfigsRequest_v2,
+)
+from aiokafka.protocol.commit import OffsetCommitRequest_v3, OffsetFetchRequest_v3
+from aiokafka.protocol.fetch import FetchRequest_v5, FetchRequest_v11
 from aiokafka.protocol.group import HeartbeatRequest_v1, JoinGroupRequest_v5
+from aiokafka.protocol.metadata import MetadataRequest_v5
+from aiokafka.protocol.offset import OffsetRequest_v2
 from aiokafka.protocol.produce import ProduceRequest_v7
-from aiokafka.protocol.transaction import InitProducerIdRequest
+from aiokafka.protocol.transaction import (
+    AddPartitionsToTxnRequestStruct,
+    EndTxnRequestStruct,
+    InitProducerIdRequestStruct,
+)
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from bridge.broker import EmbeddedBroker
@@ -445,11 +459,11 @@ async def test_a_pattern_finds_topics_that_come_later(
 # Idempotence
 
 
-def sealed(value: bytes, producer_id: int, sequence: int, magic: int = 2) -> bytes:
+def sealed(value: bytes, producer_id: int, sequence: int, transactional: bool = False) -> bytes:
     builder = DefaultRecordBatchBuilder(
-        magic=magic,
+        magic=2,
         compression_type=0,
-        is_transactional=0,
+        is_transactional=transactional,
         producer_id=producer_id,
         producer_epoch=0,
         base_sequence=sequence,
@@ -466,8 +480,7 @@ async def send_batch(kafka: str, topic: str, batch: bytes, acks: int = -1) -> tu
 
 
 async def new_producer_id(kafka: str) -> int:
-    request = InitProducerIdRequest(None, 1_000).prepare({22: (0, 0)})
-    return int((await ask(kafka, request)).producer_id)
+    return int((await ask(kafka, InitProducerIdRequestStruct(None, 1_000))).producer_id)
 
 
 async def test_a_batch_sent_twice_is_kept_once(kafka: str, topic: str) -> None:
@@ -835,3 +848,124 @@ async def test_every_client_gets_producer_ids_of_its_own(kafka: str) -> None:
 
     assert len(set(ids)) == 5
     assert min(ids) >= 0
+
+
+# What is refused, request by request
+
+
+async def test_an_offset_out_of_range_is_said_to_be_so(kafka: str, topic: str) -> None:
+    await produce(kafka, topic, [b"one"])
+    wanted = [(topic, [(0, 5, -1, 1_000), (7, 0, -1, 1_000)])]
+
+    answer = await ask(kafka, FetchRequest_v5(-1, 0, 1, 1_000, 0, wanted))
+
+    assert sorted(answered[:2] for answered in answer.topics[0][1]) == [(0, 1), (7, 3)]
+
+
+async def test_a_fetch_session_that_was_never_offered_is_unknown(kafka: str, topic: str) -> None:
+    wanted = [(topic, [(0, -1, 0, -1, 1_000)])]
+
+    answer = await ask(kafka, FetchRequest_v11(-1, 0, 1, 1_000, 0, 4_711, 3, wanted, [], ""))
+
+    assert answer.error_code == 70
+
+
+async def test_offsets_of_an_unknown_partition_are_unknown(kafka: str, topic: str) -> None:
+    answer = await ask(kafka, OffsetRequest_v2(-1, 0, [(topic, [(7, -1)])]))
+
+    assert answer.topics[0][1][0][1] == 3
+
+
+@pytest.mark.parametrize(("name_", "code"), [("no/slash", 17), ("unheard-of", 3)])
+async def test_a_topic_that_is_not_there_is_not_described(
+    kafka: str, name_: str, code: int
+) -> None:
+    answer = await ask(kafka, MetadataRequest_v5([name_], False))
+
+    assert [(entry[0], entry[1]) for entry in answer.topics] == [(code, name_)]
+
+
+async def test_an_unknown_topic_cannot_be_deleted_grown_or_set(
+    kafka: str, name: Callable[[str], str]
+) -> None:
+    topic = name("nowhere")
+
+    gone = await ask(kafka, DeleteTopicsRequest_v1([topic], 5_000))
+    grown = await ask(kafka, CreatePartitionsRequest_v1([(topic, (3, None))], 5_000, False))
+    shown = await ask(kafka, DescribeConfigsRequest_v2([(2, topic, None)], False))
+    changed = await ask(kafka, AlterConfigsRequest_v1([(2, topic, [])], False))
+
+    assert gone.topic_error_codes[0][1] == 3
+    assert grown.topic_errors[0][1] == 3
+    assert shown.resources[0][0] == 3
+    assert changed.resources[0][0] == 3
+
+
+async def test_validation_alone_creates_nothing(
+    kafka: str, admin: AIOKafkaAdminClient, name: Callable[[str], str]
+) -> None:
+    wanted = [(name("maybe"), 1, 1, [], [])]
+
+    answer = await ask(kafka, CreateTopicsRequest_v3(wanted, 5_000, True))
+
+    assert answer.topic_errors[0][1] == 0
+    assert name("maybe") not in await admin.list_topics()
+
+
+async def test_a_commit_to_a_group_nobody_is_in_needs_no_member(
+    kafka: str, topic: str, name: Callable[[str], str]
+) -> None:
+    offsets = [(topic, [(0, 5, "a note"), (7, 5, ""), (0, 6, "x" * 5_000)])]
+    group = name("group")
+
+    alone = await ask(kafka, OffsetCommitRequest_v3(group, -1, "", -1, offsets))
+    stale = await ask(kafka, OffsetCommitRequest_v3(name("other"), 3, "x", -1, offsets))
+    fetched = await ask(kafka, OffsetFetchRequest_v3(group, [(topic, [0, 1])]))
+
+    assert sorted(alone.topics[0][1]) == [(0, 0), (0, 12), (7, 3)]
+    assert (0, 22) in stale.topics[0][1]
+    assert [answered[:3] for answered in fetched.topics[0][1]] == [(0, 5, "a note"), (1, -1, "")]
+
+
+async def test_a_session_must_be_of_a_sensible_length(
+    kafka: str, name: Callable[[str], str]
+) -> None:
+    protocols = [("range", pack(">hii", 0, 0, -1))]
+    request = JoinGroupRequest_v5(name("g"), 10, 10, "", None, "consumer", protocols)
+    nameless = JoinGroupRequest_v5("", SESSION_MS, 10, "", None, "consumer", protocols)
+
+    assert (await ask(kafka, request)).error_code == 26
+    assert (await ask(kafka, nameless)).error_code == 24
+
+
+async def test_transactions_of_strangers_are_refused(
+    kafka: str, topic: str, name: Callable[[str], str]
+) -> None:
+    tid, batch = name("tx"), [(topic, [0])]
+    known = await ask(kafka, InitProducerIdRequestStruct(tid, 60_000))
+    producer, epoch = known.producer_id, known.producer_epoch
+
+    too_long = await ask(kafka, InitProducerIdRequestStruct(tid, 10**9))
+    other = await ask(kafka, AddPartitionsToTxnRequestStruct(tid, producer + 99, epoch, batch))
+    unknown = await ask(
+        kafka, AddPartitionsToTxnRequestStruct(tid, producer, epoch, [(topic, [0, 7])])
+    )
+    nothing = await ask(kafka, EndTxnRequestStruct(tid, producer, epoch, True))
+
+    assert too_long.error_code == 50
+    assert other.errors[0][1][0][1] == 49
+    assert sorted(unknown.errors[0][1]) == [(0, 55), (7, 3)]
+    assert nothing.error_code == 48
+
+
+async def test_a_batch_outside_its_transaction_is_refused(
+    kafka: str, topic: str, name: Callable[[str], str]
+) -> None:
+    await produce(kafka, topic, [b"one"])
+    known = await ask(kafka, InitProducerIdRequestStruct(name("tx"), 60_000))
+    batch = sealed(b"stray", known.producer_id, 0, transactional=True)
+
+    request = ProduceRequest_v7(name("tx"), -1, 5_000, [(topic, [(0, batch)])])
+    answer = await ask(kafka, request)
+
+    assert answer.topics[0][1][0][1] == 48

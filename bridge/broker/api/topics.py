@@ -39,12 +39,11 @@ async def metadata(node: Node, call: Call) -> Fields:
 def _describe_topic(node: Node, name: str, *, may_create: bool) -> Fields:
     code = Code.NONE
     if name not in node.log.topics:
-        code = Code.UNKNOWN_TOPIC_OR_PARTITION
-        if may_create:
-            refusal = _refusal(node, name, node.settings.default_partitions)
-            code = refusal.code if refusal else Code.NONE
-        if may_create and code is Code.NONE:
+        refusal = _refusal(node, name, node.settings.default_partitions)
+        code = refusal.code if refusal else Code.UNKNOWN_TOPIC_OR_PARTITION
+        if may_create and refusal is None:
             node.log.create_topic(name, node.settings.default_partitions, {})
+            code = Code.NONE
     count = 0 if code else len(node.log.topics[name].partitions)
     return {
         "error_code": code,
