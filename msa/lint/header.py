@@ -316,8 +316,8 @@ def encoded_word(draft: Draft) -> Iterator[Flaw]:
     """An encoded-word (=?utf-8?q?...?=) breaks the rules of RFC 2047.
 
     It has a space or line break inside, an unknown charset or encoding, base64 that can't be
-    decoded, more than 75 characters, only a piece of a character, or stands inside a quoted
-    string. Readers then show the raw characters or a wrong text.
+    decoded, only a piece of a character, or stands inside a quoted string. Readers then show the
+    raw characters or a wrong text. More than 75 characters are a warning.
 
     Encode with a mail library, and fold between words only.
     """
@@ -337,12 +337,19 @@ def _words(draft: Draft, part: Part, field: Field) -> Iterator[Flaw]:
         quoted = [found.span() for found in _QUOTED.finditer(blank_comments(value))]
     for word in _WORD.finditer(value):
         reason = _word_trouble(word)
+        severity: Severity | None = None
         if not reason and any(start < word.start() < end for start, end in quoted):
             reason = "stands inside a quoted string"
+        if not reason and len(word[0]) > MAX_WORD:
+            # A warning: every reader takes it, and Python's own library writes 76 now and then.
+            reason, severity = (
+                f"has {len(word[0])} characters (at most {MAX_WORD})",
+                Severity.WARNING,
+            )
         if reason:
             start = field.value_start + word.start()
             stop = field.value_start + word.end()
-            yield draft.flaw(f"an encoded-word {reason}", start, stop, part)
+            yield draft.flaw(f"an encoded-word {reason}", start, stop, part, severity=severity)
 
 
 def _word_trouble(word: re.Match[bytes]) -> str:
@@ -356,8 +363,6 @@ def _word_trouble(word: re.Match[bytes]) -> str:
         return f'has the unknown charset "{ascii(charset)[1:-1]}"'
     if len(text.split()) > 1 or text.strip() != text:
         return "has a space inside"
-    if len(word[0]) > MAX_WORD:
-        return f"has {len(word[0])} characters (at most {MAX_WORD})"
     return _text_trouble(kind, text, codec)
 
 

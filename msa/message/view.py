@@ -119,8 +119,10 @@ class View:
         """The first text/plain and the first text/html that are not attached."""
         found: dict[str, Part] = {}
         for part in _leaves(self.message.root):
-            if part.type in ("text/plain", "text/html") and not self._is_attached(part):
-                found.setdefault(part.type, part)
+            # A multipart without parts is shown as text, or its reader would see nothing.
+            kind = "text/plain" if part.delimiters is not None else part.type
+            if kind in ("text/plain", "text/html") and not self._is_attached(part):
+                found.setdefault(kind, part)
         return found
 
     def _body(self, kind: str) -> str:
@@ -159,9 +161,10 @@ class View:
 
 def _leaves(part: Part) -> Iterator[Part]:
     """Yield the parts that hold something; an enclosed message is one attachment."""
-    if part.delimiters is None:
+    if part.delimiters is None or not part.parts:
         yield part
-    for child in part.parts if part.delimiters is not None else ():
+        return
+    for child in part.parts:
         yield from _leaves(child)
 
 

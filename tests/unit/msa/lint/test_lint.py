@@ -4,6 +4,9 @@ import logging
 import subprocess
 import sys
 from collections.abc import Iterator
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
 from pathlib import Path
 
 import pytest
@@ -140,3 +143,20 @@ def test_importing_the_linter_loads_nothing_heavy() -> None:
 
     # It starts in a process of its own, before the first message can be judged.
     assert not {"email", "asyncio", "aiosmtpd", "dns", "sqlalchemy"} & set(loaded)
+
+
+def test_what_the_standard_library_writes_is_clean() -> None:
+    message = EmailMessage(policy=SMTP)
+    message["From"] = Address("Jürgen Müller, Acme", "shop", "acme.example")
+    message["To"] = [
+        Address("Ada Lovelace", "ada", "example.org"),
+        Address("", "bob", "example.org"),
+    ]
+    message["Subject"] = "Grüße aus München – Ihre Bestellung ist unterwegs 😀"
+    message["Date"] = "Mon, 24 Nov 2025 03:10:00 +0000"
+    message["Message-ID"] = "<1@acme.example>"
+    message.set_content("Schöne Grüße\n\n" + "lange Zeile " * 30)
+    message.add_alternative("<p style='width:50%'>Schöne Grüße</p>", subtype="html")
+    message.add_attachment(b"%PDF" * 500, maintype="application", subtype="pdf", filename="ü 1.pdf")
+
+    assert lint(message.as_bytes()) == ()

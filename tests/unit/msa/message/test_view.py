@@ -104,3 +104,10 @@ def test_broken_base64_is_read_as_far_as_it_goes() -> None:
     view = View(b"Content-Transfer-Encoding: base64\r\n\r\nSGVs!bG8=\r\nxx")
 
     assert view.text == "Hello"
+
+
+def test_a_multipart_whose_boundary_never_opens_is_shown_as_text() -> None:
+    view = View(b"Content-Type: multipart/mixed; boundary=b\r\n\r\nHello\r\n")
+
+    assert view.text == "Hello\r\n"
+    assert view.attachments == ()
