@@ -8,12 +8,13 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from msa.envelope import Envelope
-from msa.lint import address, body, encoding, envelope, header, mime, security
+from msa.lint import address, body, encoding, envelope, field, header, mime, security
 from msa.lint.finding import MAX_EVIDENCE, Finding, Flaw, Severity
 from msa.lint.rule import Draft, Rule
 
 __all__ = ["RULES", "Draft", "Finding", "Flaw", "Rule", "Severity", "lint", "run"]
 
+MAX_TEXT = 300  # characters of a finding's text; a field's name, quoted in it, may be endless
 MAX_FINDINGS = 20  # of one rule for one message; whoever mends twenty mends the rest
 
 RULES: tuple[Rule, ...] = (
@@ -27,9 +28,9 @@ RULES: tuple[Rule, ...] = (
     header.field_repeated,
     header.bcc_present,
     header.not_a_field,
-    header.line_too_long,
-    header.raw_8bit,
-    header.encoded_word,
+    field.line_too_long,
+    field.raw_8bit,
+    field.encoded_word,
     address.syntax,
     address.domain_unqualified,
     address.unquoted_specials,
@@ -111,7 +112,7 @@ def _finding(rule: Rule, flaw: Flaw, places: dict[int, tuple[int, int]]) -> Find
         code=rule.code,
         name=rule.name,
         severity=flaw.severity or rule.severity,
-        text=flaw.text,
+        text=flaw.text[:MAX_TEXT],
         part=flaw.part,
         offset=flaw.offset,
         line=line,

@@ -20,6 +20,7 @@ ADDRESS_FIELDS = (
 )
 
 MAX_TEXT = 1_048_576  # encoded octets of one text that are decoded; a long newsletter has 200 KB
+_BEFORE_NAME = b"\xef\xbb\xbf> \t"  # a byte order mark, mbox's quote, a space too many
 MAX_LOOK_ALIKES = 1_000  # of one message that are remembered
 _LOOK_ALIKE = re.compile(rb"(?:\r\n|\r|\n)\0?\.\0?(?=(\r\n|\r|\n))")
 
@@ -163,7 +164,10 @@ class Draft:
         """
         wanted = name.encode()
         return any(
-            self.content[stray.start : stray.start + len(wanted)].lower() == wanted
+            self.content[stray.start : stray.start + MAX_EVIDENCE]
+            .lstrip(_BEFORE_NAME)
+            .lower()
+            .startswith(wanted)
             for stray in self.root.strays
         )
 

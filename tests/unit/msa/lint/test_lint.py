@@ -80,6 +80,12 @@ def test_what_a_rule_finds_too_often_is_cut_and_the_cut_is_told() -> None:
     assert "only the first" not in findings[-2].text
 
 
+def test_the_text_of_a_finding_is_cut() -> None:
+    [finding] = lint(b"x" * 9_000 + b": \xe9\r\n\r\n", select=("HDR014",))
+
+    assert len(finding.text) == msa.lint.MAX_TEXT
+
+
 @rule("TST001", "crash", Severity.ERROR, "none", fix="None.")
 def crash(draft: Draft) -> Iterator[Flaw]:
     """A rule with a bug."""
@@ -152,7 +158,7 @@ def test_what_the_standard_library_writes_is_clean() -> None:
         Address("Ada Lovelace", "ada", "example.org"),
         Address("", "bob", "example.org"),
     ]
-    message["Subject"] = "Grüße aus München – Ihre Bestellung ist unterwegs 😀"
+    message["Subject"] = "Grüße aus München: Ihre Bestellung ist unterwegs 😀"
     message["Date"] = "Mon, 24 Nov 2025 03:10:00 +0000"
     message["Message-ID"] = "<1@acme.example>"
     message.set_content("Schöne Grüße\n\n" + "lange Zeile " * 30)
