@@ -69,14 +69,14 @@ class Consumer:
         self._is_full = is_full
         self.counts = Counts()
         self._session: _Session | None = None
+        self._waiting = f"waiting for Kafka at {options.bootstrap}"
         self._is_stopping = asyncio.Event()
 
     @property
     def waiting(self) -> str:
         """What the consumer is waiting for; "" while Kafka answers."""
-        if self._session is not None and self._session.silent_s < NOTICE_S:
-            return ""
-        return f"waiting for Kafka at {self._options.bootstrap}"
+        is_well = self._session is not None and self._session.silent_s < NOTICE_S
+        return "" if is_well else self._waiting
 
     async def run(self) -> None:
         """Consume until stopped; Kafka may come, go and come back."""
@@ -104,12 +104,12 @@ class Consumer:
                     await self._is_stopping.wait()
 
     def stop(self) -> None:
-        """Ask `run` to end: it writes what it has, commits, and leaves; at most 3 times STOP_S."""
+        """Ask `run` to end: it writes what it has, commits, and leaves; at most 4 times STOP_S."""
         self._is_stopping.set()
 
     def _report(self, error: BaseException, failures: int) -> None:
         if failures % 10 == 0:  # once, and then now and again
-            log.warning("%s: %s", self.waiting, " ".join(str(error).split()) or repr(error))
+            log.warning("%s: %s", self._waiting, " ".join(str(error).split()) or repr(error))
 
 
 class _Session(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
@@ -129,8 +129,8 @@ class _Session(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         self._is_full = is_full
         self._counts = counts
         self._consumer: Any = None
-        self._epoch = 0  # counts up when partitions are taken away: what is older is not stored
-        self._unstored: list[tuple[int, Record]] = []
+        self._epoch = 0  # counts up when partitions are taken away: older offsets aren't ours
+        self._unstored: list[Record] = []
         self._has_unstored = asyncio.Event()
         self._is_stored = asyncio.Event()
         self._is_stored.set()
@@ -161,12 +161,12 @@ class _Session(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
             self._consumer.subscribe(pattern=pattern, listener=self)
         else:
             self._consumer.subscribe(topics=self._options.topics, listener=self)
-        async with asyncio.timeout(START_S):
-            await self._consumer.start()
         self._tasks = [
             asyncio.create_task(self._store_for_ever()),
             asyncio.create_task(self._commit_for_ever()),
         ]
+        async with asyncio.timeout(START_S):
+            await self._consumer.start()
 
     async def poll(self, is_stopping: asyncio.Event) -> None:
         """Read until asked to stop; raises what makes the consumer useless."""
@@ -259,7 +259,7 @@ class _Session(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         records = [_record(message) for batch in batches.values() for message in batch]
         if records:
             self._counts.records += len(records)
-            self._unstored += [(self._epoch, record) for record in records]
+            self._unstored += records
             self._is_stored.clear()
             self._has_unstored.set()
 
@@ -281,12 +281,12 @@ class _Session(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
     async def _store(self) -> None:
         batch = self._unstored[:RECORDS]
         epoch = self._epoch
-        entries = await self._ledger.receive([identify(record) for _, record in batch])
+        entries = await self._ledger.receive([identify(record) for record in batch])
         self._admit(entries)
         if epoch != self._epoch:
             return  # the partitions are gone: they are rows now, but the offsets aren't ours
         del self._unstored[: len(batch)]
-        for _, record in batch:
+        for record in batch:
             partition = TopicPartition(record.ref.topic, record.ref.partition)
             self._stored[partition] = record.ref.offset + 1
 

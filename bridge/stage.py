@@ -18,7 +18,8 @@ log = logging.getLogger(__name__)
 
 HEAVY_OCTETS = 64 << 10  # a value of this size is rendered in a thread, so that the loop goes on
 RELOAD_EVERY_S = 1.0  # how soon an edited template is used
-CONSUMER_STOP_S = 6.0  # three steps of two seconds: store, commit, leave
+CONSUMER_STOP_S = 6.0  # store, commit, leave: two seconds each; nothing is lost by a cut
+END_S = 1.0  # for cancelled tasks to end
 
 
 class State(StrEnum):
@@ -65,7 +66,7 @@ class Bridge:
     @property
     def detail(self) -> str:
         """Why it isn't running, in one line; "" when it is."""
-        return self._consumer.waiting or self._lanes.waiting
+        return self._lanes.blocked or self._consumer.waiting or self._lanes.waiting
 
     @property
     def backlog(self) -> int:
@@ -97,15 +98,15 @@ class Bridge:
         self._consumer.stop()
         consumer, *_ = self._tasks
         await asyncio.gather(
-            self._lanes.stop(max(0.0, deadline_s - 1)),
-            asyncio.wait((consumer,), timeout=min(CONSUMER_STOP_S, deadline_s)),
+            self._lanes.stop(max(0.0, deadline_s - END_S)),
+            asyncio.wait((consumer,), timeout=max(0.0, min(CONSUMER_STOP_S, deadline_s - END_S))),
         )
         await self._end()
 
     async def _end(self) -> None:
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.wait(self._tasks, timeout=END_S)
 
     async def _prepare(self, entry: LedgerEntry) -> Prepared | Tombstone | Unusable:
         if len(entry.record.value or b"") > HEAVY_OCTETS:
