@@ -1,5 +1,6 @@
 """ADR: addresses in header fields (RFC 5322 section 3.4)."""
 
+import re
 from collections.abc import Iterator
 
 from msa.lint.finding import Flaw, Severity
@@ -9,6 +10,12 @@ from msa.message.structured import blank_comments
 from msa.message.tree import Field
 
 MAY_BE_EMPTY = ("bcc", "resent-bcc", "from")  # RFC 5322 section 3.6.3; an empty From is HDR004
+MAX_LOCAL = 64  # octets, RFC 5321 section 4.5.3.1.1
+MAX_DOMAIN = 255  # octets, RFC 5321 section 4.5.3.1.2
+
+# Labels of 1 to 63 octets. The underscore is no part of a host name, but of many in development.
+_LABEL = rb"[A-Za-z0-9_\x80-\xff](?:[A-Za-z0-9_\x80-\xff-]{0,61}[A-Za-z0-9_\x80-\xff])?"
+_HOST = re.compile(rb"%b(?:\.%b)*" % (_LABEL, _LABEL))
 
 
 @rule(
@@ -22,6 +29,9 @@ MAY_BE_EMPTY = ("bcc", "resent-bcc", "from")  # RFC 5322 section 3.6.3; an empty
 def syntax(draft: Draft) -> Iterator[Flaw]:
     """An address field holds something that is no address.
 
+    That includes what no server can route: a local part over 64 octets, and a domain with a label
+    that is over 63 octets, begins or ends with a hyphen, or has a character that host names lack.
+
     Servers refuse the message, or a reply to it goes nowhere.
 
     Let the mail library write address fields; check addresses when users type them in.
@@ -29,6 +39,7 @@ def syntax(draft: Draft) -> Iterator[Flaw]:
     for name in ADDRESS_FIELDS:
         for field in draft.fields.get(name, ()):
             yield from _troubles(draft, field, TroubleKind.SYNTAX)
+            yield from _unroutable(draft, field)
             if name not in MAY_BE_EMPTY and not blank_comments(draft.value(field)).strip():
                 yield draft.flaw(f"the {field.name} field is empty", field.start, field.end)
 
@@ -77,6 +88,20 @@ def unquoted_specials(draft: Draft) -> Iterator[Flaw]:
     for name in ADDRESS_FIELDS:
         for field in draft.fields.get(name, ()):
             yield from _troubles(draft, field, TroubleKind.UNQUOTED)
+
+
+def _unroutable(draft: Draft, field: Field) -> Iterator[Flaw]:
+    for box in draft.addresses(field).mailboxes:
+        reason = ""
+        if len(box.local) > MAX_LOCAL:
+            reason = f"the local part has {len(box.local)} octets (at most {MAX_LOCAL})"
+        elif not box.domain.startswith(b"[") and not _HOST.fullmatch(box.domain):
+            reason = "the domain is no host name"
+        elif len(box.domain) > MAX_DOMAIN:
+            reason = f"the domain has {len(box.domain)} octets (at most {MAX_DOMAIN})"
+        if reason:
+            start, end = field.value_start + box.start, field.value_start + box.end
+            yield draft.flaw(f"{reason}, in the {field.name} field", start, end)
 
 
 def _troubles(draft: Draft, field: Field, kind: TroubleKind) -> Iterator[Flaw]:
