@@ -321,7 +321,9 @@ def _outcome(
             detail += f" ({len(submitted) - len(refused)} of {len(submitted)} accepted)"
         log.warning("event %s parked (smtp-permanent): %s", entry.record.ref, detail)
     else:
-        log.info("event %s accepted, %d messages", entry.record.ref, len(submitted))
+        ids = [verdict.submission_id for _, verdict in submitted[:3]]
+        more = f" and {len(submitted) - 3} more" if len(submitted) > 3 else ""
+        log.info("event %s accepted as %s%s", entry.record.ref, " ".join(ids), more)
     return Outcome(
         entry=entry,
         state=EventState.PARKED if refused else EventState.ACCEPTED,

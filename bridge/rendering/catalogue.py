@@ -17,7 +17,7 @@ from jinja2 import TemplateError, TemplateSyntaxError, nodes
 
 from bridge.rendering.meta import Broken, read_meta
 from bridge.rendering.sandbox import Environments
-from bridge.rendering.template import HTML, SUBJECT, TEXT, Template, explain, hash_of
+from bridge.rendering.template import HTML, SUBJECT, TEXT, RenderFault, Template, explain, hash_of
 from bridge.routing import RouteTable
 
 log = logging.getLogger(__name__)
@@ -77,6 +77,18 @@ class Catalogue:
             if not isinstance(data, dict):
                 raise ValueError(f"{self._shown(name, path)}: it is no object")
             yield path.name, data
+
+    def check(self) -> Iterator[str]:
+        """Yield a line for everything that is wrong: templates, and samples that don't render."""
+        yield from self.shelf.problems.values()
+        for name, template in self.shelf.templates.items():
+            try:
+                for file, data in self.samples(name):
+                    rendered = template.render(data)
+                    if isinstance(rendered, RenderFault):
+                        yield f"{self._shown(name, Path(file))}: {rendered.detail}"
+            except ValueError as error:
+                yield str(error)
 
     def _shown(self, name: str, path: Path) -> str:
         return f"{self.root.name}/{name}/samples/{path.name}"

@@ -171,6 +171,23 @@ def test_a_broken_sample_is_named(folder: Folder, text: str) -> None:
         list(catalogue.samples("hello"))
 
 
+def test_a_check_names_every_problem(folder: Folder) -> None:
+    files = {
+        **GOOD,
+        "hello/samples/a.json": '{"name": "Ada"}',
+        "hello/samples/b.json": "{}",
+        "hello/samples/c.json": "[]",
+        "other/meta.toml": "",
+    }
+
+    assert list(Catalogue(folder(files)).check()) == [
+        "templates/other has no subject.j2 that can be read",
+        "templates/hello/samples/b.json: templates/hello/subject.j2:1 "
+        "'name' is undefined; event has: nothing",
+        "templates/hello/samples/c.json: it is no object",
+    ]
+
+
 def test_the_folder_here_counts_only_when_it_holds_a_template(
     folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,7 +35,7 @@ def message_of(shipped: Catalogue, make: Callable[..., Record], name: str, data:
 
 def test_five_templates_are_shipped_and_none_has_a_problem(shipped: Catalogue) -> None:
     assert tuple(shipped.shelf.templates) == NAMES
-    assert shipped.shelf.problems == {}
+    assert list(shipped.check()) == []
 
 
 @pytest.mark.parametrize("path", SAMPLES)
