@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
-from bridge.event import Event, EventRef, NewRecord, Reason, Record, Tombstone, Unusable
+from bridge.event import Event, EventRef, Reason, Record, Tombstone, Unusable
 from bridge.ports import Identified
 
 MAX_VALUE_OCTETS = 1 << 20  # Kafka's own default for a record; a mail's data is far smaller
@@ -44,22 +44,6 @@ def read_event(record: Record) -> Event | Tombstone | Unusable:
         return _read(record, record.value)
     except _Unreadable as error:
         return Unusable(record.ref, error.reason, error.detail)
-
-
-def write_event(data: Mapping[str, Any], *, type: str, id: str, key: str = "") -> NewRecord:
-    """Write an event as CloudEvents in binary mode, as `sandbox-mta produce` sends it."""
-    headers = {
-        "ce_specversion": "1.0",
-        "ce_id": id,
-        "ce_source": "sandbox-mta/produce",
-        "ce_type": type,
-        "content-type": "application/json",
-    }
-    return NewRecord(
-        value=json.dumps(data, ensure_ascii=False).encode(),
-        key=key.encode() or None,
-        headers=tuple((name, value.encode()) for name, value in headers.items()),
-    )
 
 
 def identify(record: Record) -> Identified:

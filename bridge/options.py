@@ -35,7 +35,7 @@ class KafkaOptions:
             raise ValueError(f"no Kafka option {', '.join(sorted(unknown))}")
         for topic in self.topics:
             if topic.startswith("^"):
-                re.compile(topic)
+                _check_pattern(topic)
 
     def client(self) -> dict[str, Any]:
         """Return the arguments that every client of aiokafka takes."""
@@ -55,3 +55,10 @@ class KafkaOptions:
         parts = [t[1:] if t.startswith("^") else re.escape(t) + "$" for t in self.topics]
         # Two underscores begin the broker's own topics.
         return "^(?!__)(?:" + "|".join(f"(?:{part})" for part in parts) + ")"
+
+
+def _check_pattern(topic: str) -> None:
+    try:
+        re.compile(topic)
+    except re.error as error:
+        raise ValueError(f"the topic {topic!r} is no pattern: {error}") from None

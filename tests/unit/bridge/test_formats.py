@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bridge.event import Event, EventRef, Reason, Record, Tombstone, Unusable
-from bridge.formats import MAX_VALUE_OCTETS, identify, read_event, write_event
+from bridge.formats import MAX_VALUE_OCTETS, identify, read_event
 
 Make = Callable[..., Record]
 
@@ -198,12 +198,3 @@ def test_a_topic_that_was_made_again_has_other_events() -> None:
 @pytest.mark.parametrize("value", [None, b"\xff", b"{}", b"[" * 5000])
 def test_any_record_has_an_identity_that_fits_its_column(record: Make, value: bytes | None) -> None:
     assert 0 < len(identify(record(value)).identity) <= 64
-
-
-def test_an_event_that_was_written_is_read_back() -> None:
-    new = write_event({"to": "žofie@example.org"}, type="welcome", id="e-7", key="k")
-
-    event = event_of(Record(EventRef("t", 0, 0, 0), new.key, new.value, new.headers))
-
-    assert (event.type, event.id, event.data) == ("welcome", "e-7", {"to": "žofie@example.org"})
-    assert new.key == b"k"

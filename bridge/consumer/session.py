@@ -1,10 +1,4 @@
-"""Reading from Kafka, and producing to it by hand; the only door to aiokafka beside the broker.
-
-The rules, each for a reason that was seen: raw octets and no deserialiser, since one bad record
-stops a deserialiser for ever. Offsets are committed explicitly, only forward, only after their
-records are rows, in a task with a time limit, since `commit()` never gives up. The loop never
-awaits work, since a consumer that does not poll is thrown out of its group.
-"""
+"""One consumer object of aiokafka, from its start to its end."""
 
 import asyncio
 import contextlib
@@ -14,11 +8,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import KafkaError, RecordTooLargeError
 
-from bridge.event import EventRef, NewRecord, Record
+from bridge.event import EventRef, Record
 from bridge.formats import MAX_VALUE_OCTETS, identify
 from bridge.options import KafkaOptions
 from bridge.ports import EventLedger, LedgerEntry
@@ -36,7 +30,6 @@ RECORDS = 500  # of one poll
 UNSTORED_HIGH = 2000  # records read and not yet rows, at which reading pauses
 MAX_FETCH_OCTETS = 2 << 20  # of a partition; twice Kafka's default for one record
 BACK_OFF_S = (0.5, 1.0, 2.0, 5.0, 10.0)
-NOTICE_S = 3.0  # without a fetch; then health says so
 SILENCE_S = 3 * SESSION_S  # without a fetch; then the consumer is replaced
 
 
@@ -51,69 +44,8 @@ class Counts:
     too_large: int = 0
 
 
-class Consumer:
-    """Reads records into the ledger for as long as it runs."""
-
-    def __init__(
-        self,
-        options: KafkaOptions,
-        ledger: EventLedger,
-        *,
-        admit: Callable[[Sequence[LedgerEntry]], None],
-        is_full: Callable[[], bool],
-    ) -> None:
-        """Give new rows to `admit`; while `is_full` says so, read nothing."""
-        self._options = options
-        self._ledger = ledger
-        self._admit = admit
-        self._is_full = is_full
-        self.counts = Counts()
-        self._session: _Session | None = None
-        self._waiting = f"waiting for Kafka at {options.bootstrap}"
-        self._is_stopping = asyncio.Event()
-
-    @property
-    def waiting(self) -> str:
-        """What the consumer is waiting for; "" while Kafka answers."""
-        is_well = self._session is not None and self._session.silent_s < NOTICE_S
-        return "" if is_well else self._waiting
-
-    async def run(self) -> None:
-        """Consume until stopped; Kafka may come, go and come back."""
-        failures = 0
-        while not self._is_stopping.is_set():
-            session = _Session(self._options, self._ledger, self._admit, self._is_full, self.counts)
-            try:
-                await session.start()
-                self._session = session
-                log.info(
-                    "reading %s from Kafka at %s",
-                    ", ".join(self._options.topics),
-                    self._options.bootstrap,
-                )
-                failures = 0
-                await session.poll(self._is_stopping)
-            except (KafkaError, OSError, TimeoutError) as error:
-                self._report(error, failures)
-                failures += 1
-            finally:
-                self._session = None
-                await session.stop()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)]):
-                    await self._is_stopping.wait()
-
-    def stop(self) -> None:
-        """Ask `run` to end: it writes what it has, commits, and leaves; at most 4 times STOP_S."""
-        self._is_stopping.set()
-
-    def _report(self, error: BaseException, failures: int) -> None:
-        if failures % 10 == 0:  # once, and then now and again
-            log.warning("%s: %s", self._waiting, " ".join(str(error).split()) or repr(error))
-
-
-class _Session(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
-    """One consumer object, from its start to its end."""
+class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+    """A member of the group, which reads, stores and commits until it is useless."""
 
     def __init__(
         self,
@@ -345,24 +277,3 @@ def _record(message: Any) -> Record:
     ref = EventRef(message.topic, message.partition, message.offset, message.timestamp)
     headers = tuple((name, octets or b"") for name, octets in message.headers)
     return Record(ref, message.key, value, headers)
-
-
-async def produce(
-    options: KafkaOptions, topic: str, records: Iterable[NewRecord]
-) -> tuple[EventRef, ...]:
-    """Produce records in order, and return where each one stands.
-
-    Raises `KafkaError` (`ConnectionError` is not among its bases) or `TimeoutError`.
-    """
-    producer = AIOKafkaProducer(**options.client(), enable_idempotence=True, acks="all")
-    try:
-        async with asyncio.timeout(START_S):
-            await producer.start()
-        sent = [
-            await producer.send(topic, record.value, record.key, headers=list(record.headers))
-            for record in records
-        ]
-        placed = [await future for future in sent]
-    finally:
-        await producer.stop()
-    return tuple(EventRef(topic, p.partition, p.offset, p.timestamp) for p in placed)
