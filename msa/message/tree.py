@@ -174,7 +174,7 @@ class _Parser:
                 strays.append(Span(at, stop))
             else:
                 value_end = stop - 2 if content[stop - 2] == 0x0D else stop - 1
-                fields.append(Field(name[1].decode("ascii"), at, name.end(), value_end, stop))
+                fields.append(Field(name[1].decode(), at, name.end(), value_end, stop))
             at = stop
             if len(fields) + len(strays) >= MAX_FIELDS:
                 self.caps.add("fields")
@@ -184,7 +184,7 @@ class _Parser:
             if name is None:
                 strays.append(Span(at, end))
             else:
-                fields.append(Field(name[1].decode("ascii"), at, name.end(), end, end))
+                fields.append(Field(name[1].decode(), at, name.end(), end, end))
         return tuple(fields), tuple(strays)
 
     def _mime_fields(self, fields: tuple[Field, ...]) -> tuple[Structured, str]:
