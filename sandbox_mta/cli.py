@@ -23,6 +23,7 @@ CANT_RUN = 2
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_enable=False,  # a traceback is for whoever mends us: plain text
     rich_markup_mode=None,
     help="A sandbox for e-mail: submit, lint, simulate the delivery and inspect, from SMTP and "
     "from Kafka. Start with `sandbox-mta serve`, then send mail to 127.0.0.1:1025.",

@@ -10,7 +10,7 @@ import logging
 import secrets
 import signal
 import ssl
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ import uvloop
 from msa.identifier import new_id
 from msa.options import Login, ServerOptions
 from msa.server import Listening, listen
-from sandbox_mta.app.intake import Intake
+from sandbox_mta.app.late import Late
 from sandbox_mta.app.trouble import CantStart, StageDied
 from sandbox_mta.data_folder import DataFolder
 from sandbox_mta.listeners import CantListen, explain, split
@@ -28,7 +28,7 @@ from sandbox_mta.settings import Settings
 if TYPE_CHECKING:
     from sandbox_mta.app.assembly import Sandbox
 
-SHUTDOWN_S = 10.0  # for everything; what is left then stays in the database
+SHUTDOWN_S = 8.5  # of ten in all; what is left then stays in the database
 
 log = logging.getLogger(__name__)
 
@@ -51,12 +51,12 @@ async def _run(settings: Settings, folder: DataFolder) -> int:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    intake = Intake()
+    late = Late()
     login = Login(f"bridge-{folder.instance}", secrets.token_urlsafe(24))
-    listening = await _listen(settings, intake, login) if "msa" in settings.stages else None
+    listening = await _listen(settings, late, login) if "msa" in settings.stages else None
     try:
         assembly = await asyncio.to_thread(importlib.import_module, "sandbox_mta.app.assembly")
-        sandbox: Sandbox = await assembly.assemble(settings, folder, intake, listening, login)
+        sandbox: Sandbox = await assembly.assemble(settings, folder, late, listening, login)
     except BaseException:
         if listening is not None:
             await listening.close(0)
@@ -64,7 +64,7 @@ async def _run(settings: Settings, folder: DataFolder) -> int:
     return await _supervise(sandbox, stopping)
 
 
-async def _listen(settings: Settings, intake: Intake, login: Login) -> Listening:
+async def _listen(settings: Settings, late: Late, login: Login) -> Listening:
     host, port = split(settings.smtp)
     options = ServerOptions(
         hostname=settings.hostname,
@@ -81,8 +81,8 @@ async def _listen(settings: Settings, intake: Intake, login: Login) -> Listening
     try:
         return await listen(
             options,
-            intake,
-            intake,
+            late,
+            late,
             now=lambda: datetime.now(UTC),
             new_id=new_id,
             host=host,
@@ -106,18 +106,15 @@ def _tls_context(settings: Settings) -> ssl.SSLContext | None:
 
 async def _supervise(sandbox: "Sandbox", stopping: asyncio.Event) -> int:
     """Run the stages until one dies or the sandbox is told to stop; return the exit status."""
-
-    async def stop_when_told() -> None:
-        await stopping.wait()
-        await sandbox.stop(SHUTDOWN_S)
-
     status = 0
     try:
         async with asyncio.TaskGroup() as group:
-            for name, stage in sandbox.stages.items():
+            running = [
                 group.create_task(_watch(sandbox, name, stage()), name=name)
-            group.create_task(stop_when_told())
+                for name, stage in sandbox.stages.items()
+            ]
             sandbox.announce()
+            group.create_task(_stop_when_told(sandbox, stopping, running))
     except* StageDied as died:
         for error in died.exceptions:
             log.error("%s", error, exc_info=error.__cause__)
@@ -135,3 +132,17 @@ async def _watch(sandbox: "Sandbox", name: str, stage: Coroutine[Any, Any, None]
         raise StageDied(f"stage {name} died: {type(error).__name__}: {error}") from error
     if not sandbox.is_stopping:
         raise StageDied(f"stage {name} ended by itself")
+
+
+async def _stop_when_told(
+    sandbox: "Sandbox", stopping: asyncio.Event, running: Sequence["asyncio.Task[None]"]
+) -> None:
+    await stopping.wait()
+    log.info("stopping")
+    try:
+        async with asyncio.timeout(SHUTDOWN_S):
+            await sandbox.stop()
+    except TimeoutError:
+        log.warning("not done after %.0f s; the rest stays in the database", SHUTDOWN_S)
+    for task in running:
+        task.cancel()

@@ -5,8 +5,8 @@ from sandbox_mta.app.trouble import CantStart
 from sandbox_mta.settings import Settings
 
 EMBEDDED_PORT = 9092
-EMBEDDED_HOST = "127.0.0.1"
-EMBEDDED_PARTITIONS = 4  # of the topics that are made at start
+HOST = "127.0.0.1"
+PARTITIONS = 4  # of the topics that are made at start
 
 
 def embedded_port(settings: Settings) -> int | None:
@@ -21,7 +21,7 @@ def bootstrap(settings: Settings) -> str | None:
     """Return the addresses of Kafka, `HOST:PORT[,...]`; None when it is off."""
     port = embedded_port(settings)
     if port is not None:
-        return f"{EMBEDDED_HOST}:{port}"
+        return f"{HOST}:{port}"
     return None if settings.kafka == "off" else settings.kafka
 
 

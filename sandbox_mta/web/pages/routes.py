@@ -6,12 +6,13 @@ Jinja2 renders the pages here, with autoescape and no style or script of its own
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
-from urllib.parse import quote
+from typing import Any
+from urllib.parse import parse_qsl, quote
 
 import jinja2
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
+from pydantic import ValidationError
 
 from msa.message.view import View
 from sandbox_mta.store.inbox import NEWEST, Inbox
@@ -23,6 +24,8 @@ from sandbox_mta.web.pages.listing import PAGE_ROWS, link, listing
 from sandbox_mta.web.ports import ClockControl
 
 THEME_COOKIE = "theme"
+THEMES = ("light", "dark")
+MAX_FIELDS = 10  # of a form
 A_YEAR_S = 31_536_000
 
 
@@ -155,7 +158,7 @@ def _filter(request: Request) -> tuple[str, int | None]:
 
 def _theme(request: Request) -> str:
     chosen = request.cookies.get(THEME_COOKIE, "")
-    return chosen if chosen in ("light", "dark") else ""
+    return chosen if chosen in THEMES else ""
 
 
 def _back(path: str) -> str:
@@ -268,20 +271,32 @@ def _add_actions(routes: APIRouter, pages: Pages) -> None:
         return RedirectResponse("/inbox", 303)
 
     @routes.post("/clock/advance")
-    async def clock_advance(
-        back: Annotated[str, Form()] = "/inbox",
-        by: Annotated[str | None, Form()] = None,
-        until: Annotated[str | None, Form()] = None,
-    ) -> Response:
+    async def clock_advance(request: Request) -> Response:
+        form = await _form(request)
         if pages.clock is not None:
-            wanted = Advance.model_validate({"by": by, "until": until})
+            try:
+                wanted = Advance.model_validate({"by": form.get("by"), "until": form.get("until")})
+            except ValidationError:
+                return PlainTextResponse("This is no way to move the clock.", 400)
             await advance(pages.clock, wanted)
-        return RedirectResponse(_back(back), 303)
+        return RedirectResponse(_back(form.get("back", "")), 303)
 
     @routes.post("/theme")
-    async def theme(
-        back: Annotated[str, Form()] = "/inbox", theme: Annotated[str, Form()] = ""
-    ) -> Response:
-        answer = RedirectResponse(_back(back), 303)
-        answer.set_cookie(THEME_COOKIE, theme, max_age=A_YEAR_S, httponly=True, samesite="strict")
+    async def theme(request: Request) -> Response:
+        form = await _form(request)
+        answer = RedirectResponse(_back(form.get("back", "")), 303)
+        chosen = form.get("theme", "")
+        if chosen in THEMES:
+            answer.set_cookie(
+                THEME_COOKIE, chosen, max_age=A_YEAR_S, httponly=True, samesite="strict"
+            )
         return answer
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """Read a form as browsers send it; one with too many fields is an empty one."""
+    text = (await request.body()).decode("utf-8", "replace")
+    try:
+        return dict(parse_qsl(text, max_num_fields=MAX_FIELDS))
+    except ValueError:
+        return {}

@@ -1,0 +1,35 @@
+"""The few lines that say where everything is, with one thing to try for each."""
+
+from bridge.broker.broker import BANNER as BROKER_BANNER
+from bridge.rendering.catalogue import find_templates
+from sandbox_mta.app import kafka
+from sandbox_mta.settings import Settings
+
+
+def text(settings: Settings, database: str) -> str:
+    """Return the banner; a stage that does not run here has no line."""
+    rows: list[tuple[str, str, str]] = []
+    stages = settings.stages
+    if "msa" in stages:
+        try_it = f"swaks --server {_reachable(settings.smtp)} --to ada@customer.example"
+        rows.append(("SMTP", settings.smtp, try_it))
+    if "web" in stages:
+        rows.append(("HTTP", f"http://{_reachable(settings.http)}/", "open it in a browser"))
+    bootstrap = kafka.bootstrap(settings) if "bridge" in stages else None
+    if bootstrap is not None:
+        topic = next((name for name in settings.topics if name[:1] != "^"), "email-events")
+        sample = f'echo \'{{"name": "Ada"}}\' | sandbox-mta produce {topic} --type welcome'
+        rows.append(("Kafka", bootstrap, f"{sample} --to ada@customer.example"))
+    rows.append(("database", database, "sandbox-mta dump"))
+    if bootstrap is not None:
+        rows.append(("templates", str(find_templates(settings.templates)), ""))
+    width = max(len(where) for _, where, _ in rows)
+    lines = [f"  {name:10} {where:{width}}  {try_it}".rstrip() for name, where, try_it in rows]
+    if bootstrap is not None and kafka.embedded_port(settings) is not None:
+        lines.append(f"  ({BROKER_BANNER})")
+    return "sandbox-mta is ready; nothing leaves this machine.\n" + "\n".join(lines) + "\n"
+
+
+def _reachable(address: str) -> str:
+    host, _, port = address.rpartition(":")
+    return f"127.0.0.1:{port}" if host in ("", "0.0.0.0", "[::]") else address  # noqa: S104 # not a bind

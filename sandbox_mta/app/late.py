@@ -1,0 +1,44 @@
+"""Between the MSA and the rest: what is submitted before the store is open waits for it."""
+
+import asyncio
+from collections.abc import Sequence
+
+from msa.envelope import Envelope, Submission
+from msa.lint.finding import Finding
+from msa.ports import Linter, SubmissionStore
+from msa.reply import Reply
+
+
+class Late:
+    """Stands for the store and the linter from the start, and passes on to them once they are."""
+
+    def __init__(self) -> None:
+        self._opened: asyncio.Future[tuple[SubmissionStore, Linter]]
+        self._opened = asyncio.get_running_loop().create_future()
+
+    def open(self, store: SubmissionStore, linter: Linter) -> None:
+        """Pass on what waits, and everything that comes."""
+        self._opened.set_result((store, linter))
+
+    async def _late(self) -> tuple[SubmissionStore, Linter]:
+        # Shielded, or the session that ends first would take the others' future with it.
+        return await asyncio.shield(self._opened)
+
+    async def accept(
+        self, submission: Submission, findings: Sequence[Finding] | None = None
+    ) -> str:
+        """Store a submission; see `SubmissionStore`."""
+        store, _ = self._opened.result() if self._opened.done() else await self._late()
+        return await store.accept(submission, findings)
+
+    async def refuse(
+        self, submission: Submission, reply: Reply, findings: Sequence[Finding]
+    ) -> None:
+        """Record a refusal; see `SubmissionStore`."""
+        store, _ = await self._late()
+        await store.refuse(submission, reply, findings)
+
+    async def lint(self, content: bytes, envelope: Envelope) -> tuple[Finding, ...]:
+        """Judge a message while its client waits; see `Linter`."""
+        _, linter = await self._late()
+        return await linter.lint(content, envelope)
