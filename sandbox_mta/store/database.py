@@ -4,6 +4,7 @@ Writing goes through `writer.py` alone; every connection opened here is read-onl
 imported when the first of them is needed.
 """
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -124,6 +125,10 @@ class Database:
     def dialect(self) -> str:
         """SQLAlchemy's name for it: "sqlite" or "mysql"."""
         return self.address.dialect
+
+    async def open(self) -> None:
+        """Import what reading needs in a thread, so that the first reader need not."""
+        self._engine = await asyncio.to_thread(_engine, self.address)
 
     @asynccontextmanager
     async def read(self) -> "AsyncIterator[AsyncConnection]":

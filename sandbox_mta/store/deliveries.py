@@ -124,6 +124,13 @@ class Deliveries:
         freed = await self._writer.command(partial(_count, Statement(sql, mine[1])))
         return freed + await self._reap()
 
+    async def release(self) -> None:
+        """Give back what this process holds, so that another need not wait for the leases' end."""
+        self._most = 0
+        self._handed.clear()
+        await self.flush()
+        await self.recover()
+
     def reserve(self, submission: Submission) -> Lease | None:
         """Return the lease under which its recipients are to be stored; None: they must wait."""
         count = len(submission.envelope.recipients)

@@ -46,7 +46,7 @@ _LEASED = "(?, ?, ?, ?, ?, ?, 'queued', 0, 0, '', ?, ?, 1, NULL, NULL, NULL)"
 _WAITING = "(?, ?, ?, ?, ?, ?, 'queued', 1, 0, '', NULL, NULL, 0, NULL, NULL, NULL)"
 _REJECTED = "(?, ?, ?, ?, ?, ?, 'rejected', 0, 0, '', NULL, NULL, 0, ?, ?, ?)"
 _STATUS = "INSERT INTO statuses (recipient, n, state, attempt, at, recorded_at)"
-_FINDING = (
+FINDING = (
     "INSERT INTO findings (submission, n, code, name, severity, text, part, `offset`, line,"
     " `column`, evidence, reference, fix)"
 )
@@ -184,7 +184,7 @@ def insert_findings(found: Iterable[tuple[int, Sequence[Finding]]]) -> Steps[Non
         for n, finding in enumerate(findings)
     ]
     if rows:
-        yield Insert(_FINDING, f"({marks(rows[0])})", rows)
+        yield Insert(FINDING, f"({marks(rows[0])})", rows)
 
 
 def _known_keys(keys: Sequence[str]) -> Steps[dict[str, str]]:

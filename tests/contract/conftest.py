@@ -1,6 +1,7 @@
 """A store of each kind for the contract: in memory, on SQLite, on MariaDB and on MySQL.
 
-`address`, `database` and `writer` are for tests that look at SQL. The servers are those of
+`bench` is a store behind its ports; `address`, `database` and `writer` are for tests that look at
+SQL. The servers are those of
 TEST_MARIADB_URL and TEST_MYSQL_URL, whose account must be allowed to create databases.
 """
 
@@ -8,18 +9,29 @@ import contextlib
 import os
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pymysql
 import pytest
+from sqlalchemy import between, select
 
+from msa.envelope import Recipient
+from msa.lint.finding import Finding, Severity
+from msa.message.summary import summarise
+from msa.ports import SubmissionStore
+from sandbox_mta.mta.ports import ClockStore, DeliveryQueue
+from sandbox_mta.store.composition import Store, connection_to
 from sandbox_mta.store.database import Address, Database, parse_url
+from sandbox_mta.store.memory import Kept, KeptRecipient, MemoryStore
 from sandbox_mta.store.migrations import migrate
-from sandbox_mta.store.sqlite import SqliteConnection
-from sandbox_mta.store.tables import metadata
-from sandbox_mta.store.writer import Connection, Writer
+from sandbox_mta.store.tables import findings, metadata, recipients, submissions
+from sandbox_mta.store.writer import Writer
 
 SQL_BACKENDS = (
     "sqlite",
@@ -93,15 +105,6 @@ def _empty(address: Address) -> None:
     _execute(address, *deletes, database=address.name)
 
 
-def connection_to(address: Address) -> Connection:
-    """Return the writer's connection for a database."""
-    if address.dialect == "sqlite":
-        return SqliteConnection(address.path)
-    from sandbox_mta.store.mysql import MysqlConnection
-
-    return MysqlConnection(address)
-
-
 @pytest.fixture(scope="session")
 def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
     made = Databases(tmp_path_factory.mktemp("databases"))
@@ -131,3 +134,169 @@ async def writer(address: Address) -> AsyncIterator[Writer]:
     await writer.open()
     yield writer
     await writer.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """A store behind its ports, a clock to move, and a way to look at what was stored."""
+
+    submissions: SubmissionStore
+    deliveries: DeliveryQueue
+    clock_states: ClockStore
+    clock: "BenchClock"
+    look: Callable[[str], Awaitable["Seen"]]
+    reopen: Callable[[], Awaitable["Bench"]] | None  # as after a crash; None: nothing would remain
+
+
+class BenchClock:
+    """Time of the clock, as far as the store knows."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What is stored of one submission; empty when there is none under its id."""
+
+    content: bytes | None = None
+    author: str = ""
+    subject: str = ""
+    is_refused: bool = False
+    lint: tuple[Finding, ...] | None = None
+    recipients: tuple["SeenRecipient", ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenRecipient:
+    """What is stored of one recipient."""
+
+    recipient: Recipient
+    state: str
+    reply: str
+    attempts: int
+    reason: str
+
+
+@pytest.fixture(params=("memory", *SQL_BACKENDS))
+async def bench(
+    request: pytest.FixtureRequest, databases: Databases, tmp_path: Path
+) -> AsyncIterator[Bench]:
+    """A store of each kind."""
+    if request.param == "memory":
+        yield memory_bench()
+        return
+    with databases.fresh(request.param, tmp_path) as address:
+        async with AsyncExitStack() as stack:
+            yield await sql_bench(address, stack, BenchClock())
+
+
+def memory_bench() -> Bench:
+    clock = BenchClock()
+    store = MemoryStore(clock)
+
+    async def look(id: str) -> Seen:
+        if id not in store.submissions:
+            return Seen()
+        kept = store.submissions[id]
+        summary = summarise(kept.submission.content)
+        return Seen(
+            content=kept.submission.content,
+            author=summary.author,
+            subject=summary.subject,
+            is_refused=kept.refusal is not None,
+            lint=kept.findings,
+            recipients=tuple(
+                _seen_in_memory(one, kept)
+                for one in store.recipients.values()
+                if one.queued.submission_id == id
+            ),
+        )
+
+    return Bench(
+        submissions=store,
+        deliveries=store,
+        clock_states=store,
+        clock=clock,
+        look=look,
+        reopen=None,
+    )
+
+
+def _seen_in_memory(one: KeptRecipient, kept: Kept) -> SeenRecipient:
+    last = one.settlements[-1] if one.settlements else None
+    reply = kept.refusal if last is None else last.reply
+    return SeenRecipient(
+        recipient=one.queued.recipient,
+        state=one.state,
+        reply="" if reply is None else str(reply),
+        attempts=one.queued.attempts,
+        reason="" if last is None else last.reason,
+    )
+
+
+async def sql_bench(
+    address: Address, stack: AsyncExitStack, clock: BenchClock, instance: str = "one"
+) -> Bench:
+    """Open a store as the program does; several may be open on one server."""
+    store = Store(address, instance=instance)
+    store.use_clock(clock)
+    await store.open()
+    stack.push_async_callback(store.close)
+
+    async def look(id: str) -> Seen:
+        return await _seen_in_sql(store, id)
+
+    async def reopen() -> Bench:
+        return await sql_bench(address, stack, clock, instance)
+
+    return Bench(
+        submissions=store.submissions,
+        deliveries=store.deliveries,
+        clock_states=store.clock,
+        clock=clock,
+        look=look,
+        reopen=reopen,
+    )
+
+
+async def _seen_in_sql(store: Store, id: str) -> Seen:
+    await store.deliveries.flush()
+    async with store.database.read() as connection:
+        head = (await connection.execute(select(submissions).filter_by(id=id))).one_or_none()
+        if head is None:
+            return Seen()
+        own = between(recipients.c.number, head.number << 10, head.number << 10 | 1023)
+        rows = await connection.execute(select(recipients).where(own).order_by("number"))
+        found = await connection.execute(
+            select(findings).filter_by(submission=head.number).order_by("n")
+        )
+        lint = tuple(_finding(row) for row in found.mappings())
+        return Seen(
+            content=await store.deliveries.content(id),
+            author=head.author,
+            subject=head.subject,
+            is_refused=head.refused_at is not None and head.accepted_at is None,
+            lint=lint if head.linted_at is not None else None,
+            recipients=tuple(_recipient(row) for row in rows),
+        )
+
+
+def _finding(row: Mapping[str, Any]) -> Finding:
+    fields = {name: row[name] for name in Finding.__slots__}
+    return Finding(**{**fields, "severity": Severity(fields["severity"])})
+
+
+def _recipient(row: Any) -> SeenRecipient:
+    notify = None if row.notify is None else tuple(row.notify.split(","))
+    said = (str(row.reply_code or ""), row.reply_enhanced, row.reply_text)
+    return SeenRecipient(
+        recipient=Recipient(row.forward_path, notify, row.orcpt),
+        state=row.state,
+        reply=" ".join(filter(None, said)),
+        attempts=row.attempts,
+        reason=row.reason,
+    )

@@ -6,6 +6,7 @@ each migration. Alembic is imported only when there is something to do.
 """
 
 import contextlib
+import logging
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,6 +98,7 @@ def _upgrade(address: Address) -> None:
     from alembic.config import Config
     from sqlalchemy.exc import DBAPIError
 
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # who asks for it says what was done
     config = Config()
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
     lock = _locked_sqlite if address.dialect == "sqlite" else _locked_mysql

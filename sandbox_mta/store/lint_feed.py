@@ -1,0 +1,336 @@
+"""Lint after the 250: feeds one worker process, and writes down what it finds.
+
+What is pending is `linted_at IS NULL` in the database, never a list in memory: the worker gets
+ranges of numbers and reads what is pending there. A range that kills or hangs it is asked again
+message by message; the one to blame is then marked as linted, without findings, and logged.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import sys
+import time
+from asyncio.subprocess import PIPE, Process
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from itertools import count
+from typing import Any, NamedTuple
+
+from msa.envelope import Envelope
+from msa.lint.finding import Finding, Severity
+from sandbox_mta.store.database import Address, Database
+from sandbox_mta.store.lint_worker import DATABASE_FAILED, HEAD, envelope_fields, pack
+from sandbox_mta.store.statements import Insert, Statement, Steps, marks
+from sandbox_mta.store.submission_rows import FINDING, clean
+from sandbox_mta.store.writer import Lane, Writer
+
+RANGE = 32  # numbers in one request
+IN_FLIGHT = 2  # requests, so that the worker has the next one when it has answered
+BUDGET_S = 30.0  # for an answer; the linter needs a millisecond for a usual message
+MAX_WAITING = 4_096  # results that wait for a commit before the worker gets more to do
+BACK_OFF_S = (0.1, 10.0)  # first and longest pause before a worker that died is started again
+SWEEP_EVERY_S = 5.0  # look for what is pending below the newest number: other processes write too
+_MAIN = "from sandbox_mta.store.lint_worker import main; raise SystemExit(main())"
+
+log = logging.getLogger(__name__)
+
+Fields = Sequence[Any]  # of a finding, in the order of the dataclass
+
+
+class Range(NamedTuple):
+    """Submissions, by number, both ends included."""
+
+    first: int
+    last: int
+
+
+class LintFeed:
+    """Lints what was stored without findings, and judges messages whose clients wait."""
+
+    def __init__(
+        self, address: Address, writer: Writer, database: Database, budget_s: float = BUDGET_S
+    ) -> None:
+        self._address = address
+        self._writer = writer
+        self._database = database
+        self._budget_s = budget_s
+        self._lane = _Lane(self._pump)
+        writer.add(self._lane)
+        self._process: Process | None = None
+        self._ids = count(1)
+        self._next = 1  # the lowest number not asked for yet
+        self._highest = 0  # the highest number there is
+        self._again: deque[Range] = deque()  # asked for before, in vain
+        self._suspects: set[int] = set()  # numbers that were asked for when a worker ended
+        self._asked: dict[int, Range] = {}
+        self._judging: dict[int, asyncio.Future[tuple[Finding, ...]]] = {}
+        self._requests: dict[int, bytes] = {}  # of messages whose clients wait
+        self._watch: asyncio.TimerHandle | None = None
+        self._idle = asyncio.Event()
+
+    def arrived(self, number: int) -> None:
+        """Take note that a submission was stored."""
+        if number > self._highest:
+            self._highest = number
+            self._pump()
+
+    async def run(self) -> None:
+        """Keep a worker and feed it, until cancelled."""
+        pause_s = BACK_OFF_S[0]
+        await self._sweep()
+        sweeping = asyncio.create_task(self._keep_sweeping())
+        try:
+            while True:
+                started = time.monotonic()
+                await self._with_worker()
+                if time.monotonic() - started > BACK_OFF_S[1]:
+                    pause_s = BACK_OFF_S[0]
+                log.warning("the lint worker ended; starting another in %.1f s", pause_s)
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, BACK_OFF_S[1])
+        finally:
+            sweeping.cancel()
+
+    async def lint(self, content: bytes, envelope: Envelope) -> tuple[Finding, ...]:
+        """Judge a message whose client waits; without findings when the worker fails on it."""
+        id = next(self._ids)
+        judged: asyncio.Future[tuple[Finding, ...]] = asyncio.get_running_loop().create_future()
+        self._judging[id] = judged
+        self._requests[id] = pack({"id": id, "envelope": envelope_fields(envelope)}, content)
+        self._send(self._requests[id])
+        try:
+            async with asyncio.timeout(self._budget_s):
+                return await judged
+        except TimeoutError:
+            return ()
+        finally:
+            self._judging.pop(id, None)
+            self._requests.pop(id, None)
+
+    async def pending(self) -> int:
+        """Count the submissions that are not linted yet."""
+        sql = "SELECT COUNT(*) FROM submissions WHERE linted_at IS NULL"
+        async with self._database.read() as connection:
+            return int((await connection.exec_driver_sql(sql)).scalar_one())
+
+    async def drained(self) -> None:
+        """Return when nothing is pending."""
+        while True:
+            await self._idle.wait()
+            await self._writer.flush(self._lane)
+            await self._sweep()
+            if self._idle.is_set():
+                return
+
+    async def _keep_sweeping(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_EVERY_S)
+            if self._idle.is_set():
+                try:
+                    await self._writer.flush(self._lane)
+                    await self._sweep()
+                except ConnectionError as error:
+                    log.debug("can't look for what is not linted: %s", error)
+
+    async def _sweep(self) -> None:
+        """Ask the database from where to where messages are pending."""
+        sql = (
+            "SELECT (SELECT MIN(number) FROM submissions WHERE linted_at IS NULL) AS lowest,"
+            " (SELECT MAX(number) FROM submissions) AS highest"
+        )
+        async with self._database.read() as connection:
+            found = (await connection.exec_driver_sql(sql)).mappings().one()
+        lowest = found["lowest"]
+        self._highest = max(self._highest, found["highest"] or 0)
+        if not self._asked and not self._again:
+            self._next = self._highest + 1 if lowest is None else lowest
+        self._pump()
+
+    async def _with_worker(self) -> None:
+        """Start a worker and read its answers until it ends."""
+        process = await self._start()
+        try:
+            self._process = process
+            for request in self._requests.values():
+                self._send(request)
+            self._pump()
+            await self._read_answers(process)
+        finally:
+            self._process = None
+            await self._end(process)
+            if process.returncode == DATABASE_FAILED:
+                self._ask_again()
+            else:
+                self._suspect()
+
+    async def _start(self) -> Process:
+        # Not multiprocessing: it would run the parent's main module again in the child, and keep
+        # another process beside it. No socket of ours is inherited: all are close-on-exec.
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",
+            "-c",
+            _MAIN,
+            stdin=PIPE,
+            stdout=PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
+        assert process.stdin is not None
+        # The password goes through the pipe: arguments and environment can be seen from outside.
+        address = {**asdict(self._address), "path": str(self._address.path)}
+        process.stdin.write(pack(address))
+        return process
+
+    async def _end(self, process: Process) -> None:
+        self._stop_watch()
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+    async def _read_answers(self, process: Process) -> None:
+        assert process.stdout is not None
+        while True:
+            try:
+                head = await process.stdout.readexactly(HEAD.size)
+                text = await process.stdout.readexactly(HEAD.unpack(head)[0])
+            except asyncio.IncompleteReadError:
+                return
+            self._take(_load(text))
+            self._pump()
+            self._stop_watch()
+            self._start_watch()
+
+    def _take(self, answer: dict[str, Any]) -> None:
+        if "findings" in answer:
+            judged = self._judging.pop(answer["id"], None)
+            if judged is not None and not judged.done():
+                judged.set_result(tuple(map(_finding, answer["findings"])))
+            return
+        wanted = self._asked.pop(answer["id"])
+        self._suspects -= set(range(wanted.first, wanted.last + 1))
+        for number, findings in answer["found"]:
+            self._writer.put(self._lane, (number, findings))
+
+    def _pump(self) -> None:
+        """Ask for as much as the worker should have before it."""
+        while (
+            self._process is not None
+            and len(self._asked) < IN_FLIGHT
+            and len(self._lane.waiting) < MAX_WAITING
+            and (wanted := self._next_range())
+        ):
+            id = next(self._ids)
+            self._asked[id] = wanted
+            self._send(pack({"id": id, "first": wanted.first, "last": wanted.last}))
+        if self._asked or self._again or self._next <= self._highest:
+            self._idle.clear()
+        else:
+            self._idle.set()
+
+    def _next_range(self) -> Range | None:
+        if self._again:
+            # Alone, or a second one would be suspected as well.
+            return None if self._asked else self._again.popleft()
+        if self._next > self._highest:
+            return None
+        wanted = Range(self._next, min(self._next + RANGE - 1, self._highest))
+        self._next = wanted.last + 1
+        return wanted
+
+    def _send(self, frame: bytes) -> None:
+        if self._process is None or (pipe := self._process.stdin) is None or pipe.is_closing():
+            return  # it is sent to the next worker
+        pipe.write(frame)
+        self._start_watch()
+
+    def _start_watch(self) -> None:
+        if self._watch is None and (self._asked or self._judging):
+            loop = asyncio.get_running_loop()
+            self._watch = loop.call_later(self._budget_s, self._out_of_patience)
+
+    def _out_of_patience(self) -> None:
+        log.error("the lint worker has not answered for %s s; it is killed", self._budget_s)
+        if self._process is not None:
+            self._process.kill()
+
+    def _stop_watch(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+
+    def _ask_again(self) -> None:
+        self._again.extendleft(self._asked.values())
+        self._asked.clear()
+
+    def _suspect(self) -> None:
+        """Find out who is to blame for the end of a worker: who was there alone, and twice."""
+        for wanted in self._asked.values():
+            if wanted.first in self._suspects and wanted.first == wanted.last:
+                log.error("submission %d can't be linted: two workers died of it", wanted.first)
+                self._writer.put(self._lane, (wanted.first, []))
+                continue
+            alone = range(wanted.first, wanted.last + 1)
+            self._suspects |= set(alone)
+            self._again += (Range(n, n) for n in alone)
+        self._asked.clear()
+        for judged in self._judging.values():
+            if not judged.done():
+                log.error("a message could not be linted before its reply: the worker died")
+                judged.set_result(())
+        self._judging.clear()
+
+
+Found = tuple[int, Sequence[Fields]]
+
+
+class _Lane(Lane[Found, bool]):
+    """Results that wait for a commit to ride with."""
+
+    rides = True
+
+    def __init__(self, pump: Callable[[], None]) -> None:
+        super().__init__()
+        self._pump = pump
+
+    def write(self, items: Sequence[Found]) -> Steps[Sequence[bool]]:
+        """Write the findings of submissions that are there and not linted by somebody else."""
+        numbers = tuple(number for number, _ in items)
+        where = f"number IN ({marks(numbers)}) AND linted_at IS NULL"
+        found = yield Statement(f"SELECT number FROM submissions WHERE {where}", numbers)
+        open_ = {number for (number,) in found.rows}
+        if open_:
+            now = time.time_ns() // 1000
+            update = f"UPDATE submissions SET linted_at = ? WHERE {where}"
+            yield Statement(update, (now, *numbers))
+        rows = [
+            (number, n, *map(_storable, fields))
+            for number, findings in items
+            if number in open_
+            for n, fields in enumerate(findings)
+        ]
+        if rows:
+            yield Insert(FINDING, f"({marks(rows[0])})", rows)
+        return [number in open_ for number in numbers]
+
+    def written(self, items: Sequence[Found], outcomes: Sequence[bool]) -> None:
+        self._pump()
+
+    def failed(self, item: Found, error: Exception) -> None:
+        log.error("the findings of submission %d can't be stored", item[0], exc_info=error)
+        self._pump()
+
+
+def _storable(value: Any) -> Any:
+    return clean(value) if isinstance(value, str) else value
+
+
+def _load(text: bytes) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(text)
+    return answer
+
+
+def _finding(fields: Fields) -> Finding:
+    finding = Finding(**dict(zip(Finding.__slots__, fields, strict=True)))
+    return replace(finding, severity=Severity(finding.severity))

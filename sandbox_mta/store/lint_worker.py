@@ -1,0 +1,258 @@
+"""The process that lints: asked over its standard input, it answers on its standard output.
+
+It reads messages over a read-only connection of its own and imports nothing of the database's
+libraries but the driver. A frame is the length of a JSON text, the length of the octets that
+follow it, and both. It ends when its input does, which is when the parent is gone.
+"""
+
+import json
+import logging
+import os
+import queue
+import signal
+import sqlite3
+import struct
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+from urllib.parse import quote
+
+from msa.envelope import Envelope, Recipient
+from msa.lint import lint
+from msa.lint.finding import Finding
+from sandbox_mta.store.database import CONNECT_TIMEOUT_S, Address
+
+NICENESS = 10  # intake and delivery go first when the machine is full
+AT_ONCE_OCTETS = 4 * 2**20  # of contents in memory, unless one message alone is larger
+DATABASE_FAILED = 3  # exit status: no message is to blame
+HEAD = struct.Struct(">II")
+
+log = logging.getLogger(__name__)
+
+Frame = tuple[dict[str, Any], bytes]
+
+
+def pack(message: dict[str, Any], octets: bytes = b"") -> bytes:
+    """Make a frame."""
+    text = json.dumps(message).encode()
+    return HEAD.pack(len(text), len(octets)) + text + octets
+
+
+def envelope_fields(envelope: Envelope) -> dict[str, Any]:
+    """Make an envelope fit for JSON."""
+    recipients = [
+        (one.forward_path, None if one.notify is None else ",".join(one.notify), one.orcpt)
+        for one in envelope.recipients
+    ]
+    return {
+        "reverse_path": envelope.reverse_path,
+        "ret": envelope.ret,
+        "envid": envelope.envid,
+        "body": envelope.body,
+        "smtputf8": envelope.smtputf8,
+        "recipients": recipients,
+    }
+
+
+def _envelope(fields: dict[str, Any]) -> Envelope:
+    recipients = tuple(
+        Recipient(path, None if notify is None else tuple(notify.split(",")), orcpt)
+        for path, notify, orcpt in fields["recipients"]
+    )
+    return Envelope(**{**fields, "smtputf8": bool(fields["smtputf8"]), "recipients": recipients})
+
+
+def finding_fields(finding: Finding) -> list[Any]:
+    """Return the fields of a finding, in order and fit for JSON."""
+    return [getattr(finding, name) for name in Finding.__slots__]
+
+
+class DatabaseError(Exception):
+    """The database can't be read."""
+
+
+class Source(Protocol):
+    """A database that is read."""
+
+    def ask(self, sql: str, values: Sequence[int]) -> Sequence[tuple[Any, ...]]:
+        """Return the rows that a query finds; `?` stands for a value. Raises `DatabaseError`."""
+
+
+class _Sqlite:
+    def __init__(self, path: Path) -> None:
+        uri = f"file:{quote(str(path.absolute()))}?mode=ro"
+        self._connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+
+    def ask(self, sql: str, values: Sequence[int]) -> Sequence[tuple[Any, ...]]:
+        try:
+            return self._connection.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise DatabaseError(str(error)) from error
+
+
+class _Mysql:
+    def __init__(self, address: Address) -> None:
+        import pymysql
+
+        self._error = pymysql.MySQLError
+        try:
+            self._connection = pymysql.connect(
+                host=address.host,
+                port=address.port,
+                user=address.user,
+                password=address.password,
+                database=address.name,
+                charset="utf8mb4",
+                connect_timeout=CONNECT_TIMEOUT_S,
+                ssl=address.ssl_context(),
+                autocommit=True,
+            )
+        except (pymysql.MySQLError, OSError) as error:
+            raise DatabaseError(str(error)) from error
+
+    def ask(self, sql: str, values: Sequence[int]) -> Sequence[tuple[Any, ...]]:
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute(sql.replace("?", "%s"), values)
+                return cursor.fetchall()
+        except (self._error, OSError) as error:
+            raise DatabaseError(str(error)) from error
+
+
+def _open(address: Address) -> Source:
+    return _Sqlite(address.path) if address.dialect == "sqlite" else _Mysql(address)
+
+
+def pending(source: Source, first: int, last: int) -> Iterator[tuple[int, Envelope, bytes]]:
+    """Read the submissions of a range that are not linted yet, a bearable lot at a time."""
+    heads = source.ask(
+        "SELECT number, size_octets, reverse_path, ret, envid, body, smtputf8 FROM submissions"
+        " WHERE number BETWEEN ? AND ? AND linted_at IS NULL ORDER BY number",
+        (first, last),
+    )
+    if not heads:
+        return
+    recipients: dict[int, list[tuple[Any, ...]]] = {}
+    for number, *asked in source.ask(
+        "SELECT number, forward_path, notify, orcpt FROM recipients"
+        " WHERE number BETWEEN ? AND ? ORDER BY number",
+        (first << 10, last << 10 | 1023),
+    ):
+        recipients.setdefault(number >> 10, []).append(tuple(asked))
+    for some in _lots(heads):
+        contents = _contents(source, [head[0] for head in some])
+        for number, _, *fields in some:
+            names = ("reverse_path", "ret", "envid", "body", "smtputf8")
+            envelope = dict(zip(names, fields, strict=True))
+            envelope["recipients"] = recipients.get(number, [])
+            yield number, _envelope(envelope), contents.get(number, b"")
+
+
+def _lots(heads: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
+    lot: list[tuple[Any, ...]] = []
+    octets = 0
+    for head in heads:
+        if lot and octets + head[1] > AT_ONCE_OCTETS:
+            yield lot
+            lot, octets = [], 0
+        lot.append(head)
+        octets += head[1]
+    if lot:
+        yield lot
+
+
+def _contents(source: Source, numbers: Sequence[int]) -> dict[int, bytes]:
+    pieces: dict[int, list[bytes]] = {}
+    marks = ", ".join("?" for _ in numbers)
+    for number, octets in source.ask(
+        f"SELECT submission, octets FROM contents WHERE submission IN ({marks})"
+        " ORDER BY submission, n",
+        numbers,
+    ):
+        pieces.setdefault(number, []).append(octets)
+    return {number: b"".join(some) for number, some in pieces.items()}
+
+
+class Worker:
+    """Answers requests; a message whose client waits goes before those that are stored."""
+
+    def __init__(self, source: Source, answers: BinaryIO) -> None:
+        self._source = source
+        self._answers = answers
+        self._urgent: queue.SimpleQueue[Frame] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
+
+    def listen(self, requests: BinaryIO) -> None:
+        """Sort what comes in until it ends; runs in a thread of its own."""
+        while (frame := read_frame(requests)) is not None:
+            if "envelope" in frame[0]:
+                self._urgent.put(frame)
+            self._requests.put(frame)  # an urgent one is found done when its turn comes
+        self._requests.put(None)
+
+    def run(self) -> None:
+        """Answer until there are no more requests."""
+        while (frame := self._requests.get()) is not None:
+            self._answer_urgent()
+            if "first" in frame[0]:
+                self._answer_range(frame[0])
+
+    def _answer_range(self, request: dict[str, Any]) -> None:
+        found = []
+        for number, envelope, content in pending(self._source, request["first"], request["last"]):
+            findings = [finding_fields(each) for each in lint(content, envelope)]
+            found.append((number, findings))
+            self._answer_urgent()
+        self._send({"id": request["id"], "found": found})
+
+    def _answer_urgent(self) -> None:
+        while not self._urgent.empty():
+            request, content = self._urgent.get()
+            findings = lint(content, _envelope(request["envelope"]))
+            fields = [finding_fields(each) for each in findings]
+            self._send({"id": request["id"], "findings": fields})
+
+    def _send(self, message: dict[str, Any]) -> None:
+        self._answers.write(pack(message))
+        self._answers.flush()
+
+
+def read_frame(stream: BinaryIO) -> Frame | None:
+    """Read one frame; None at the end of the stream, also in the middle of a frame."""
+    head = stream.read(HEAD.size)
+    if len(head) < HEAD.size:
+        return None
+    length, octets = HEAD.unpack(head)
+    text, content = stream.read(length), stream.read(octets)
+    if len(text) < length or len(content) < octets:
+        return None
+    message: dict[str, Any] = json.loads(text)
+    return message, content
+
+
+def main() -> int:
+    os.nice(NICENESS)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us too; the parent decides
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever else writes to standard output must not spoil a frame
+    opening = read_frame(sys.stdin.buffer)
+    if opening is None:
+        return 0
+    address = Address(**{**opening[0], "path": Path(opening[0]["path"])})
+    try:
+        worker = Worker(_open(address), answers)
+        threading.Thread(target=worker.listen, args=(sys.stdin.buffer,), daemon=True).start()
+        worker.run()
+    except BrokenPipeError:
+        _end(0)  # the parent died
+    except DatabaseError as error:
+        log.warning("lint can't read the database: %s", error)
+        _end(DATABASE_FAILED)
+    return 0
+
+
+def _end(status: int) -> None:
+    # Not sys.exit(): the interpreter would flush into the pipe once more.
+    os._exit(status)
