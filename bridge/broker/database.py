@@ -100,8 +100,8 @@ class Database:
             raise StorageError(f"{path}: written by a newer version of this broker")
         self._batches: list[BatchRow] = []
         self._commit: asyncio.Future[None] | None = None
-        self.on_commit: Callable[[], None] = lambda: None
-        self.on_rollback: Callable[[], None] = lambda: None
+        self.on_commit: list[Callable[[], None]] = []
+        self.on_rollback: list[Callable[[], None]] = []  # memory is read from the file again
 
     def close(self) -> None:
         self._flush()
@@ -150,7 +150,7 @@ class Database:
             self._fail(error)
         else:
             done, self._commit = self._commit, None
-            self.on_commit()
+            _call(self.on_commit)
             done.set_result(None)
 
     def _fail(self, error: sqlite3.Error) -> None:
@@ -159,7 +159,7 @@ class Database:
         self._batches.clear()
         with contextlib.suppress(sqlite3.Error):  # SQLite may have rolled back by itself
             self._connection.execute("rollback")
-        self.on_rollback()
+        _call(self.on_rollback)
         done.set_exception(StorageError(str(error)))
 
     def _insert_batches(self) -> None:
@@ -170,6 +170,11 @@ class Database:
             values = [value for row in rows for value in row]
             self._connection.execute(f"insert into batches values {marks}", values)
         self._batches.clear()
+
+
+def _call(listeners: list[Callable[[], None]]) -> None:
+    for listener in listeners:
+        listener()
 
 
 def _slices(rows: list[BatchRow]) -> Iterator[list[BatchRow]]:

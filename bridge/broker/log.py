@@ -48,8 +48,8 @@ class Log:
         self._touched: dict[Partition, int] = {}  # octets that the running transaction adds
         self.topics: dict[str, Topic] = {}
         self._load()
-        database.on_commit = self._publish
-        database.on_rollback = self._forget
+        database.on_commit.append(self._publish)
+        database.on_rollback.append(self._forget)
 
     # Topics
 

@@ -38,8 +38,8 @@ class Node:
         self.offsets = Offsets(self.database)
         self.coordinator = Coordinator(settings.group_initial_delay_s)
         self.transactions = Transactions(self.new_producer_id)
-        for name, state in self.database.read("select id, state from transactions"):
-            self.transactions.restore(name, state)
+        self._restore_transactions()
+        self.database.on_rollback.append(self._restore_transactions)
         self._producer_ids = range(0)
         self.cluster_id = ""
 
@@ -96,6 +96,9 @@ class Node:
     async def expire_records(self) -> None:
         self.log.expire(now_ms())
         await self.database.durable()
+
+    def _restore_transactions(self) -> None:
+        self.transactions.restore(self.database.read("select id, state from transactions"))
 
     def _fact(self, name: str) -> str:
         row = self.database.read("select value from facts where name = ?", (name,)).fetchone()

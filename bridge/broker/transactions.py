@@ -64,8 +64,9 @@ class Transactions:
         self._new_producer_id = new_producer_id
         self._known: dict[str, Transaction] = {}
 
-    def restore(self, transactional_id: str, state: str) -> None:
-        self._known[transactional_id] = Transaction.from_json(state)
+    def restore(self, states: Iterable[tuple[str, str]]) -> None:
+        """Take over the ids and states that were written down, in place of those in memory."""
+        self._known = {name: Transaction.from_json(state) for name, state in states}
 
     def state(self, transactional_id: str) -> Transaction:
         return self._known[transactional_id]

@@ -323,6 +323,27 @@ async def test_compressed_records_are_served(kafka: str, topic: str, codec: str)
     assert await read(kafka, topic, 200) == values
 
 
+async def test_records_that_want_no_answer_arrive(kafka: str, topic: str) -> None:
+    await produce(kafka, topic, [b"%d" % number for number in range(100)], acks=0)
+
+    assert len(await read(kafka, topic, 100)) == 100
+
+
+async def test_a_fetch_waits_for_as_much_as_it_asked_for(kafka: str, topic: str) -> None:
+    await produce(kafka, topic, [b"one"])
+    waiting = [(topic, [(0, 1, -1, 100_000)])]
+    fetching = asyncio.create_task(
+        ask(kafka, FetchRequest_v5(-1, 15_000, 500, 100_000, 0, waiting))
+    )
+
+    for value in (b"x" * 100, b"y" * 500):
+        assert not fetching.done()
+        await produce(kafka, topic, [value])
+
+    answer = await asyncio.wait_for(fetching, 10)
+    assert len(answer.topics[0][1][0][6]) > 600
+
+
 async def test_a_record_beyond_the_limit_is_refused_and_the_next_is_not(
     kafka: str, topic: str
 ) -> None:

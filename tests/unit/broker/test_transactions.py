@@ -109,7 +109,7 @@ def test_the_state_survives_being_written_down(running: Transactions) -> None:
     running.add_offsets("t", [("group", "topic", 0, 5, "note")])
     restored = Transactions(lambda: 99)
 
-    restored.restore("t", running.state("t").to_json())
+    restored.restore([("t", running.state("t").to_json())])
 
     assert restored.end("t", commit=True) == running.end("t", commit=True)
 
