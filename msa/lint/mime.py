@@ -8,7 +8,13 @@ from msa.lint.rule import Draft, rule
 from msa.message.structured import blank_comments
 from msa.message.tree import Field, Part
 
-MAX_BOUNDARY = re.compile(rb"[0-9A-Za-z'()+_,./:=? -]*[0-9A-Za-z'()+_,./:=?-]")
+MAX_BOUNDARY = 70  # characters, RFC 2046 section 5.1.1
+
+_MIME_FIELDS = (
+    *("content-type", "content-transfer-encoding", "content-disposition", "content-id"),
+    *("content-description", "content-language", "content-location"),
+)
+_BOUNDARY = re.compile(rb"[0-9A-Za-z'()+_,./:=? -]*[0-9A-Za-z'()+_,./:=?-]")
 
 
 @rule(
