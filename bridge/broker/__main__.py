@@ -21,16 +21,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=9092, help="0 takes a free one")
     parser.add_argument("--data", type=Path, help="folder of the log (default: memory)")
-    parser.add_argument("--topic", action="append", default=[], metavar="NAME[:PARTITIONS]")
+    parser.add_argument(
+        "--topic", action="append", type=_topic, default=[], metavar="NAME[:PARTITIONS]"
+    )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
-    topics = dict(_topic(text) for text in options.topic)
-    broker = EmbeddedBroker(
-        options.data, options.host, options.port, settings=Settings(default_topics=topics)
-    )
     try:
+        settings = Settings(default_topics=dict(options.topic))
+        broker = EmbeddedBroker(options.data, options.host, options.port, settings=settings)
         asyncio.run(_serve(broker))
-    except (OSError, StorageError) as error:
+    except (OSError, StorageError, ValueError) as error:
         sys.stderr.write(f"kafka broker on {options.host}:{options.port}: {error}\n")
         return CANNOT_RUN
     return 0

@@ -11,6 +11,7 @@ from bridge.broker.coordinator import Coordinator
 from bridge.broker.database import Database
 from bridge.broker.log import Log
 from bridge.broker.offsets import Offsets
+from bridge.broker.topic_config import is_legal_name
 from bridge.broker.transactions import Ending, Transactions
 
 NODE_ID = 1
@@ -19,12 +20,20 @@ _PRODUCER_IDS = 1_000  # reserved at a time, so that a restart gives none out ag
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How a broker behaves; the defaults are Kafka's, but for a group's initial delay (3 s)."""
+    """How a broker behaves; the defaults are Kafka's, but for a group's initial delay (3 s).
+
+    Raises `ValueError` for a topic that can't be; partitions by name of topic.
+    """
 
     auto_create_topics: bool = True
     default_partitions: int = 1
     default_topics: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     group_initial_delay_s: float = 0.0  # tests start their consumers one by one
+
+    def __post_init__(self) -> None:
+        for topic, partitions in self.default_topics.items():
+            if not is_legal_name(topic) or partitions < 1:
+                raise ValueError(f"no topic can be {topic!r} with {partitions} partitions")
 
 
 class Node:

@@ -1,15 +1,17 @@
-"""Topic settings: which exist, their defaults, what they may hold, and the few that act here.
+"""What a topic may be called, and its settings: their defaults, and what they may hold.
 
 Names and defaults are Kafka's. `retention.ms`, `retention.bytes` and `max.message.bytes` have an
 effect; the others are kept and answered, so that tools which set them work.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from bridge.broker.codes import Code
 
 MAX_MESSAGE_OCTETS = 1_048_588  # Kafka's default: 1 MiB and a batch's overhead
+_LEGAL_NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _RETENTION_MS = 7 * 24 * 60 * 60 * 1000
 
 
@@ -94,6 +96,11 @@ class Refusal:
 
     code: Code
     message: str
+
+
+def is_legal_name(topic: str) -> bool:
+    """Say whether a topic may have this name."""
+    return _LEGAL_NAME.fullmatch(topic) is not None and topic not in (".", "..")
 
 
 def check(settings: Mapping[str, str | None]) -> Refusal | None:

@@ -1,18 +1,16 @@
 """Metadata, and the administration of topics."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from bridge.broker.api.call import Call
 from bridge.broker.codes import Code
 from bridge.broker.node import NODE_ID, Node
-from bridge.broker.topic_config import MAX_MESSAGE_OCTETS, SETTINGS, Refusal, check
+from bridge.broker.topic_config import MAX_MESSAGE_OCTETS, SETTINGS, Refusal, check, is_legal_name
 from bridge.broker.wire import Fields
 
 MAX_PARTITIONS = 10_000  # of all topics together; each costs about 1 KiB of memory
 
-_LEGAL_NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _TOPIC, _BROKER = 2, 4  # kinds of resource that have settings
 _SET_ON_TOPIC, _SET_AT_START, _DEFAULT = 1, 4, 5  # where a setting's value comes from
 
@@ -64,7 +62,7 @@ def _describe_topic(node: Node, name: str, *, may_create: bool) -> Fields:
 
 
 def _refusal(node: Node, name: str, partitions: int) -> Refusal | None:
-    if not _LEGAL_NAME.fullmatch(name) or name in (".", ".."):
+    if not is_legal_name(name):
         return Refusal(Code.INVALID_TOPIC, "Topic name is illegal")
     if name in node.log.topics:
         return Refusal(Code.TOPIC_ALREADY_EXISTS, f"Topic '{name}' already exists.")

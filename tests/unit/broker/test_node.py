@@ -77,3 +77,9 @@ async def test_an_end_that_could_not_be_written_can_be_asked_for_again(node: Nod
 
     assert node.transactions.check("t", known.producer_id, known.epoch) is Code.NONE
     assert isinstance(node.transactions.end("t", commit=True), Ending)
+
+
+@pytest.mark.parametrize(("topic", "partitions"), [("^orders.*", 1), ("..", 1), ("orders", 0)])
+def test_a_topic_that_cannot_be_is_no_setting(topic: str, partitions: int) -> None:
+    with pytest.raises(ValueError, match="no topic"):
+        Settings(default_topics={topic: partitions})
