@@ -41,7 +41,7 @@ REAP_EVERY_S = 30
 LOOK_EVERY_S = 0.5  # for recipients that other processes store; MySQL only
 
 _FREE = "lease_owner = NULL, lease_until = NULL, lease_epoch = lease_epoch + 1, ready = 1"
-_DUE = "FROM recipients WHERE ready = 1 AND due_at <= ? ORDER BY due_at, number LIMIT ?"
+DUE = "FROM recipients WHERE ready = 1 AND due_at <= ? ORDER BY due_at, number LIMIT ?"
 _CLAIMED = """\
 SELECT r.number, r.lease_epoch, s.id, s.kind, s.reverse_path, s.ret, s.envid, s.smtputf8,
   s.size_octets, r.forward_path, r.notify, r.orcpt, r.state, r.attempts, r.queued_at
@@ -293,11 +293,11 @@ class Deliveries:
             " lease_epoch = lease_epoch + 1 WHERE number IN"
         )
         if self._is_alone:
-            sql = f"{take} (SELECT number {_DUE}) RETURNING number"
+            sql = f"{take} (SELECT number {DUE}) RETURNING number"
             numbers = [number for (number,) in (yield Statement(sql, (*lease, due, limit))).rows]
         else:
             # Rows that another worker is taking are passed over instead of waited for.
-            sql = f"SELECT number {_DUE} FOR UPDATE SKIP LOCKED"
+            sql = f"SELECT number {DUE} FOR UPDATE SKIP LOCKED"
             numbers = [number for (number,) in (yield Statement(sql, (due, limit))).rows]
             if numbers:
                 yield Statement(f"{take} ({marks(numbers)})", (*lease, *numbers))

@@ -239,7 +239,7 @@ class MysqlConnection:
             f"UPDATE {step.table} t JOIN (",
             " UNION ALL ",
             fill(f"SELECT {values}", step.rows),
-            f") v ON {found} SET {changed}",
+            f") v ON {found} SET {changed} WHERE {step.where}",
         )
 
     async def _in_portions(

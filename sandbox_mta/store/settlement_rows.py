@@ -115,9 +115,14 @@ def settle(items: Sequence[Settled]) -> Steps[Sequence[Stored | bool]]:
     A single one whose lease was lost writes nothing. Raises `LeaseLost` when that is so of one of
     several.
     """
-    rows = [item.row for item in items]
-    free = "lease_owner = NULL, lease_until = NULL"
-    found = yield Update("recipients", _COLUMNS, ("number", "lease_epoch"), free, rows)
+    found = yield Update(
+        "recipients",
+        _COLUMNS,
+        keys=("number", "lease_epoch"),
+        where="lease_owner IS NOT NULL",  # or a lease could settle twice
+        always="lease_owner = NULL, lease_until = NULL",
+        rows=[item.row for item in items],
+    )
     if found.count != len(items):
         if len(items) == 1:
             return [False]

@@ -121,7 +121,7 @@ class SqliteConnection:
                 return self._insert_numbered(step)
             case Update():
                 changed = ", ".join([*(f"{name} = ?" for name in step.columns), step.always])
-                found = " AND ".join(f"{name} = ?" for name in step.keys)
+                found = " AND ".join([*(f"{name} = ?" for name in step.keys), step.where])
                 sql = f"UPDATE {step.table} SET {changed} WHERE {found}"
                 return Result(count=self._connection.executemany(sql, step.rows).rowcount)
             case _:

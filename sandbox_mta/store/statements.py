@@ -54,13 +54,14 @@ class Update(NamedTuple):
     """One row each, found by integer keys; `Result.count` says how many were found.
 
     A row holds the values of `columns`, then those of `keys`. At least one column must change in
-    every row that is found, or MySQL doesn't count it. `always` is text for what all rows have in
-    common: "lease_owner = NULL".
+    every row that is found, or MySQL doesn't count it. What all rows have in common is text:
+    `where` is a condition besides the keys, `always` sets further columns ("lease_owner = NULL").
     """
 
     table: str
     columns: tuple[str, ...]
     keys: tuple[str, ...]
+    where: str
     always: str
     rows: Sequence[Row]
 

@@ -62,7 +62,7 @@ class Databases:
     def drop(self) -> None:
         for address in self._made.values():
             if address.dialect == "mysql":
-                _execute(address, f"DROP DATABASE {address.name}")
+                drop_database(address)
 
     def _make(self, backend: str) -> Address:
         if backend == "sqlite":
@@ -84,6 +84,11 @@ def new_database(backend: str) -> Address:
     address = parse_url(urlsplit(url)._replace(path=f"/{name}").geturl(), Path())
     _execute(address, f"CREATE DATABASE {name}")
     return address
+
+
+def drop_database(address: Address) -> None:
+    """Remove what `new_database` made."""
+    _execute(address, f"DROP DATABASE {address.name}")
 
 
 def _execute(address: Address, *statements: str, database: str | None = None) -> None:
