@@ -12,12 +12,12 @@ import idna
 MAX_LOCAL_PART = 64  # octets, RFC 5321 section 4.5.3.1.1
 MAX_DOMAIN = 255  # octets, RFC 5321 section 4.5.3.1.2
 MAX_NAME = 200  # characters; a longer display name is no name
+MAX_TEXT = 1000  # characters of path and name; checked first, so that no pattern runs for long
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+"
 _LOCAL_PART = re.compile(rf'{_ATOM}(?:\.{_ATOM})*|"(?:[ !#-\[\]-~]|\\[ -~])+"')
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*|\[(?:[0-9.]+|IPv6:[0-9A-Fa-f:.]+)\]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_NAMED = re.compile(r"\s*(.*?)\s*<([^<>]*)>\s*", re.DOTALL)
 
 
 class MalformedAddress(ValueError):
@@ -37,12 +37,14 @@ def read_mailbox(text: str, name: str = "") -> Mailbox:
 
     Raises `MalformedAddress`.
     """
+    if len(text) > MAX_TEXT:
+        raise MalformedAddress(f"it has more than {MAX_TEXT} characters")
     if _CONTROL.search(text) or _CONTROL.search(name):
         raise MalformedAddress("a line break or control character in it")
-    match = _NAMED.fullmatch(text)
     path = text.strip()
-    if match:
-        name, path = _unquoted(match[1]) or name, match[2]
+    if path.endswith(">") and "<" in path:
+        shown, _, path = path[:-1].rpartition("<")
+        name = _unquoted(shown.strip()) or name
     if len(name) > MAX_NAME:
         raise MalformedAddress(f"a name of more than {MAX_NAME} characters")
     return Mailbox(_path(path), name.strip())

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup, escape
 
 MAX_TEXT = 2 << 20  # characters of one value; what is longer is a template gone wild
@@ -61,6 +62,11 @@ def join(values: Iterable[Any], separator: str = "") -> str:
     if any(isinstance(item, Markup) for item in (*items, separator)):
         return Markup("").join(_between(escape(separator), map(escape, items)))
     return separator.join(items)
+
+
+def to_json(value: Any) -> Markup:
+    """Write a value as JSON that can stand in HTML, in a script of structured data for instance."""
+    return htmlsafe_json_dumps(value)  # without its indent, which may be of any size
 
 
 def _between(separator: Markup, items: Iterable[Markup]) -> Iterator[Markup]:

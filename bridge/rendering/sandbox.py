@@ -11,6 +11,7 @@ import difflib
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
+from itertools import islice
 from typing import Any, NoReturn, cast
 
 from jinja2 import BaseLoader, Environment, StrictUndefined, nodes
@@ -32,6 +33,7 @@ MAX_STEPS = 100_000  # turns of loops and calls of one rendering
 MAX_OUTPUT = 2 << 20  # characters of one part; providers cut far below
 MAX_WRITTEN = 4 * MAX_OUTPUT  # characters on the way there: a macro's are written twice
 MAX_INTEGER_BITS = 256
+MAX_KEYS = 200  # of an object that are looked at for one that was meant
 MAX_NESTING = 6  # keys down, to name the place of a missing field
 DEADLINE_S = 2.0  # a rich mail takes under a millisecond
 
@@ -113,8 +115,9 @@ def _kind(undefined: MissingField) -> str:
 
 
 def _likely(name: str, data: Mapping[str, Any], prefix: str = "") -> str:
-    near = difflib.get_close_matches(name, map(str, data), n=3, cutoff=0.5)
-    others = [key for key in map(str, data) if key not in near]
+    keys = [str(key) for key in islice(data, MAX_KEYS)]
+    near = difflib.get_close_matches(name[:60], [key[:60] for key in keys], n=3, cutoff=0.5)
+    others = [key for key in keys if key not in near]
     return ", ".join(f"{prefix}{key[:60]}" for key in (near + others)[:8]) or "nothing"
 
 
@@ -161,6 +164,7 @@ class MailEnvironment(ImmutableSandboxedEnvironment):
             "plural": filters.plural,
             "join": filters.join,
             "replace": filters.replace,
+            "tojson": filters.to_json,
             "_turns": _turns,
             "_sized": _sized,
         }

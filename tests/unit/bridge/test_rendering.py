@@ -46,6 +46,7 @@ def fault_of(folder: Folder, source: str, data: dict[str, Any] | None = None) ->
         ("{{ 3 | plural('box', 'boxes') }}", "3 boxes"),
         ("{{ [1, 2] | join(', ') }}", "1, 2"),
         ("{{ 'a-b' | replace('-', '+') }}", "a+b"),
+        ("{{ {'a': '</script>'} | tojson }}", '{"a": "\\u003c/script\\u003e"}'),
     ],
 )
 def test_the_filters(folder: Folder, source: str, text: str) -> None:
@@ -93,6 +94,14 @@ def test_a_missing_field_is_named_with_what_there_is(
 
     assert detail in fault_of(folder, f"line\n\n{source}", data)
     assert fault_of(folder, f"line\n\n{source}", data).startswith("templates/t/body.txt.j2:3 ")
+
+
+def test_an_event_of_very_many_fields_is_explained_at_once(folder: Folder) -> None:
+    data = {f"field{n}" * 3: n for n in range(50_000)}
+    started = time.monotonic()
+
+    assert "'nmae' is undefined; event has: field0" in fault_of(folder, "{{ nmae }}", data)
+    assert time.monotonic() - started < 1
 
 
 def test_a_field_goes_before_a_method_of_the_same_name(folder: Folder) -> None:
