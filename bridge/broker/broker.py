@@ -62,7 +62,8 @@ class EmbeddedBroker:
 
     async def wait(self) -> None:
         """Wait until the broker has ended; raises what ended it, if it wasn't `stop`."""
-        await asyncio.wrap_future(self._ended)
+        # Shielded: who stops waiting must not cancel the end of the thread.
+        await asyncio.shield(asyncio.wrap_future(self._ended))
 
     async def stop(self) -> None:
         """Stop, and wait until the log is closed."""

@@ -95,7 +95,7 @@ def parked(sandbox: Sandbox, key: str) -> dict[str, Any]:
     [
         ({"id": "b1", "type": "no-such-template", "to": "a@b.example"}, "unrouted", "no-such"),
         ({"id": "b2", "type": "welcome", "to": "not an address"}, "recipient", "not an address"),
-        ({"id": "b3", "type": "welcome", "to": "a@b.example"}, "render", "name"),
+        ({"id": "b3", "type": "password_reset", "to": "a@b.example"}, "render", "reset_url"),
     ],
     ids=["a missing template", "a bad recipient", "a missing placeholder"],
 )
