@@ -1,7 +1,6 @@
 """The octets of a part: transfer decoding, and text by its charset; bounded, and never raising."""
 
 import binascii
-import quopri
 import re
 from collections.abc import Sequence
 
@@ -16,7 +15,12 @@ MAX_STEPS = 64  # of the search for a character among line ends; regular lines n
 
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _NOT_BASE64 = bytes(set(range(256)) - set(_BASE64 + b"="))
-_QP_UNIT = re.compile(rb"=[0-9A-Fa-f]{2}|=[ \t]*\r?\n|[^=]|=", re.DOTALL)
+# What binascii takes as one step: nothing (group 1: a soft line break, however badly written), or
+# one octet. A test holds the two together, since offsets are counted in these steps.
+_QP_UNIT = re.compile(rb"(=[ \t]{0,998}\r?\n|=\r[^\n]*\n?|=\Z)|==|=[0-9A-Fa-f]{2}|.", re.DOTALL)
+# RFC 2045 section 6.7(3): white space at the end of a line was added on the way.
+# The first alternative keeps "==", which is one octet, from being cut in two.
+_QP_SPACED_BREAK = re.compile(rb"(==)|=[ \t]{1,998}(?=\r?\n)")
 
 
 def octets(message: Message, part: Part, limit: int = MAX_DECODED) -> bytes:
@@ -27,7 +31,9 @@ def octets(message: Message, part: Part, limit: int = MAX_DECODED) -> bytes:
     start, end = part.body
     body = message.content[start : min(end, start + limit)]
     if part.encoding == "quoted-printable":
-        return quopri.decodestring(body)
+        if b"= " in body or b"=\t" in body:
+            body = _QP_SPACED_BREAK.sub(lambda found: found[1] or b"=", body)
+        return binascii.a2b_qp(body)
     if part.encoding == "base64":
         return _base64(body)
     return body
@@ -104,8 +110,7 @@ def _quoted_printable_offsets(content: bytes, part: Part, decoded: Sequence[int]
     offsets: list[int] = []
     seen = 0
     for unit in _QP_UNIT.finditer(content, part.body.start, part.body.end):
-        octets = unit[0]
-        if octets[:1] == b"=" and octets[-1:] == b"\n":
+        if unit[1] is not None:
             continue  # a soft line break is nothing
         while len(offsets) < len(decoded) and seen >= decoded[len(offsets)]:
             offsets.append(unit.start())

@@ -14,7 +14,7 @@ from msa.envelope import Envelope, Recipient
 from msa.lint import MAX_FINDINGS, RULES, Draft, lint, run
 from msa.lint.finding import MAX_EVIDENCE
 from msa.message import Part, Span, parse
-from msa.message.decoding import is_regular_base64
+from msa.message.decoding import encoded_offsets, is_regular_base64, octets
 from msa.message.summary import MAX_SUMMARY, summarise
 from msa.message.view import View
 
@@ -246,3 +246,23 @@ def test_what_an_encoder_writes_is_called_regular(data: bytes) -> None:
 
     assert is_regular_base64(written)
     assert is_regular_base64(written.removesuffix(b"\r\n"))
+
+
+QUOTED_PRINTABLE = st.lists(
+    st.sampled_from(
+        [b"=", b"=3D", b"=c3", b"=Z", b" ", b"\t", b"\r", b"\n", b"\r\n", b"a", b"\xe9"]
+    ),
+    max_size=25,
+).map(b"".join)
+
+
+@settings(max_examples=500, deadline=None)
+@given(QUOTED_PRINTABLE)
+def test_each_decoded_octet_is_found_where_it_is_written(body: bytes) -> None:
+    message = parse(b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + body)
+    decoded = octets(message, message.root)
+    offsets = encoded_offsets(message, message.root, range(len(decoded)))
+
+    for octet, offset in zip(decoded, offsets, strict=True):
+        written = message.content[offset : offset + 3]
+        assert octet == written[0] or bytes([octet]) == binascii.a2b_qp(written)
