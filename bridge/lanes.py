@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from bridge.event import Reason, Tombstone, Unusable
+from bridge.gate import Gate
 from bridge.pipeline import Prepared
 from bridge.ports import (
     EventLedger,
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 IN_FLIGHT = 8  # lanes worked on at a time; as many connections use a durable server fully
 BACKLOG_HIGH = 1000  # events in memory at which reading from Kafka pauses
 BACKLOG_LOW = 500  # and at which it goes on
+BACKLOG_MOST = 4000  # at which no row is taken, not even for a lane that waits for its head
 CLAIM = 200  # rows taken from the ledger at a time
 
 Prepare = Callable[[LedgerEntry], Awaitable[Prepared | Tombstone | Unusable]]
@@ -39,6 +41,7 @@ class _Lane:
     entries: deque[LedgerEntry] = field(default_factory=deque)
     is_busy: bool = False  # its head is being worked on, or its key is in the queue
     timer: asyncio.TimerHandle | None = None  # set while the lane is held
+    awaited: int | None = None  # number of the head that was given back, and has still to return
 
 
 class Lanes:
@@ -66,7 +69,8 @@ class Lanes:
         self._idle.set()
         self._is_stopping = False
         self._is_full = True  # until the rows of earlier runs are taken
-        self._gate = _Gate(self._pace)
+        self._gate = Gate(self._pace)
+        self._awaiting = 0  # lanes whose head was given back
         self._said: dict[int, dict[str, Verdict]] = {}  # accepted parts of unfinished events
         self._kept: set[tuple[str, str]] = set()
 
@@ -95,7 +99,7 @@ class Lanes:
             key = order_key(entry)
             lane = self._lanes.setdefault(key, _Lane())
             self._place(lane, entry)
-            if lane.entries[0] is entry and not lane.is_busy:
+            if lane.entries[0] is entry and not (lane.is_busy or lane.awaited is not None):
                 self._release(key, lane)
         if self._pending >= BACKLOG_HIGH:
             self._is_full = True
@@ -122,13 +126,21 @@ class Lanes:
                 lane.entries[position] = entry
                 return
         self._pending += 1
-        if lane.entries and entry.number < lane.entries[0].number and not lane.is_busy:
-            lane.entries.appendleft(entry)  # it was given back, and its followers waited
+        if lane.awaited == entry.number:
+            lane.entries.appendleft(entry)
+            self._await(lane, None)
         else:
             lane.entries.append(entry)
 
+    def _await(self, lane: _Lane, number: int | None) -> None:
+        self._awaiting += (number is not None) - (lane.awaited is not None)
+        lane.awaited = number
+
     def _release(self, key: object, lane: _Lane) -> None:
         """Queue a lane, unless it is empty: then it is gone."""
+        if lane.awaited is not None:  # another bridge has its head
+            self._said.pop(lane.awaited, None)
+            self._await(lane, None)
         if lane.timer:
             lane.timer.cancel()
             lane.timer = None
@@ -151,7 +163,7 @@ class Lanes:
         while not self._is_stopping:
             taken: Sequence[LedgerEntry] = ()
             try:
-                if self._pending < BACKLOG_LOW:
+                if self._pending < (BACKLOG_MOST if self._awaiting else BACKLOG_LOW):
                     taken = await self._ledger.claim(CLAIM)
                     self.admit(taken)
                     self._is_full = len(taken) >= CLAIM or self._pending >= BACKLOG_HIGH
@@ -253,52 +265,13 @@ class Lanes:
         except Exception:  # whatever a database may raise
             log.exception("event %s can't be given back; it stays here", entry.record.ref)
             return delay_s
-        self._forget(self._lanes[order_key(entry)], entry)
-        # The row comes back by a claim; if another bridge took it, the followers go on.
-        return delay_s + 3 * self._pace.claim_every_s
-
-
-class _Gate:
-    """Stands between all lanes and the server."""
-
-    def __init__(self, pace: Pace) -> None:
-        self._pace = pace
-        self._failures = 0
-        self._is_open = asyncio.Event()
-        self._is_open.set()
-        self._opens_at = 0.0
-        self.reason = ""
-        self.blocked = ""
-
-    async def passed(self) -> None:
-        """Wait until the gate is open."""
-        await self._is_open.wait()
-
-    def open(self) -> None:
-        """The server answered as it should."""
-        if self.reason:
-            log.info("the bridge submits again")
-        self._failures = 0
-        self.reason = self.blocked = ""
-        self._is_open.set()
-
-    def close(self, verdict: Verdict, *, is_blocked: bool) -> float:
-        """Close for a while, longer each time; return how long."""
-        reason = f"{verdict.stage}: {verdict}"
-        if is_blocked and not self.blocked:
-            log.error("the bridge is blocked, nothing is parked: the server says at %s", reason)
-        elif not self.reason:
-            log.warning("the bridge waits for the SMTP server: %s", reason)
-        self.blocked = reason if is_blocked else ""
-        self.reason = reason
-        loop = asyncio.get_running_loop()
-        if self._is_open.is_set():  # the lanes that fail together count once
-            delay_s = self._pace.for_server(self._failures)
-            self._failures += 1
-            self._is_open.clear()
-            self._opens_at = loop.time() + delay_s
-            loop.call_later(delay_s, self._is_open.set)
-        return max(0.0, self._opens_at - loop.time())
+        lane = self._lanes[order_key(entry)]
+        if lane.entries[0] is not entry:  # its lease was renewed meanwhile: it is here again
+            return delay_s
+        self._forget(lane, entry)
+        self._await(lane, entry.number)
+        # It comes back by a claim. If another bridge took it, its followers go on some time.
+        return delay_s + self._pace.grace_s
 
 
 def order_key(entry: LedgerEntry) -> object:

@@ -48,6 +48,7 @@ class Pace:
     event_first_s: float = 5.0
     event_cap_s: float = 600.0
     claim_every_s: float = 1.0  # how often rows that came back are looked for
+    grace_s: float = 30.0  # for a row that should come back, before its followers go on
 
     def for_server(self, failures: int) -> float:
         """Wait for a server that failed so many times in a row."""

@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError, RecordTooLargeError
 from bridge.event import EventRef, Record
 from bridge.formats import MAX_VALUE_OCTETS, identify
 from bridge.options import KafkaOptions
-from bridge.ports import EventLedger, LedgerEntry
+from bridge.ports import EventLedger, Identified, LedgerEntry
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,7 @@ START_S = 30.0
 POLL_S = 0.2
 RECORDS = 500  # of one poll
 UNSTORED_HIGH = 2000  # records read and not yet rows, at which reading pauses
+HEAVY_OCTETS = 1 << 20  # of a batch; 500 ordinary events have less
 MAX_FETCH_OCTETS = 2 << 20  # of a partition; twice Kafka's default for one record
 BACK_OFF_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 SILENCE_S = 3 * SESSION_S  # without a fetch; then the consumer is replaced
@@ -213,8 +214,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ship
     async def _store(self) -> None:
         batch = self._unstored[:RECORDS]
         epoch = self._epoch
-        entries = await self._ledger.receive([identify(record) for record in batch])
-        self._admit(entries)
+        self._admit(await self._ledger.receive(await _identify_all(batch)))
         if epoch != self._epoch:
             return  # the partitions are gone: they are rows now, but the offsets aren't ours
         del self._unstored[: len(batch)]
@@ -264,6 +264,13 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ship
             self._counts.lost_to_retention += lost
             where = f"{partition.topic}/{partition.partition}"
             log.error("%s: %d records were deleted before they were read", where, lost)
+
+
+async def _identify_all(records: Sequence[Record]) -> Sequence[Identified]:
+    """Read the envelopes; large ones in a thread, as the loop has SMTP and others to serve."""
+    if sum(len(record.value or b"") for record in records) < HEAVY_OCTETS:
+        return [identify(record) for record in records]
+    return await asyncio.to_thread(lambda: [identify(record) for record in records])
 
 
 def _ended_well(task: "asyncio.Task[None]") -> bool:

@@ -5,6 +5,7 @@ import logging
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -47,6 +48,7 @@ class Ledger:
         self.templates: list[TemplateVersion] = []
         self.failures: Counter[str] = Counter()
         self.changed = asyncio.Condition()
+        self.keeps_what_is_given_back = False
 
     def _may_fail(self, verb: str) -> None:
         if self.failures[verb]:
@@ -76,7 +78,8 @@ class Ledger:
             identity=entry.identity,
             attempts=entry.attempts + 1,
         )
-        asyncio.get_running_loop().call_later(after_s, self.owed.append, again)
+        if not self.keeps_what_is_given_back:
+            asyncio.get_running_loop().call_later(after_s, self.owed.append, again)
 
     async def backlog(self) -> int:
         return len(self.owed)
@@ -139,7 +142,9 @@ async def prepare(entry: LedgerEntry) -> Prepared | Tombstone | Unusable:
 
 @asynccontextmanager
 async def running(ledger: Ledger, server: Server, **options: object) -> AsyncIterator[Lanes]:
-    lanes = Lanes(ledger, server, prepare, pace=FAST, **options)  # type: ignore[arg-type]  # in_flight only
+    grace_s = 0.01 if ledger.keeps_what_is_given_back else 30.0
+    pace = replace(FAST, grace_s=grace_s)
+    lanes = Lanes(ledger, server, prepare, pace=pace, **options)  # type: ignore[arg-type]  # in_flight only
     task = asyncio.create_task(lanes.run())
     try:
         yield lanes
@@ -196,6 +201,27 @@ async def test_events_of_a_key_keep_their_order_whatever_happens() -> None:
         await ledger.settled(8)
 
     assert server.log == [str(n) for n in range(8)]
+
+
+async def test_an_event_that_was_given_back_is_found_behind_many_followers() -> None:
+    ledger = Ledger()
+    server = Server(answers(p0=[reply(450)]))
+    async with running(ledger, server) as lanes:
+        lanes.admit([entry(n) for n in range(BACKLOG_HIGH)])
+        await ledger.settled(BACKLOG_HIGH)
+
+    assert server.log == [str(n) for n in range(BACKLOG_HIGH)]
+
+
+async def test_followers_go_on_when_another_bridge_took_their_head() -> None:
+    ledger = Ledger()
+    ledger.keeps_what_is_given_back = True
+    server = Server(answers(p1=[reply(450)]))
+    async with running(ledger, server) as lanes:
+        lanes.admit([entry(1), entry(2), entry(3)])
+        await ledger.settled(2)
+
+    assert server.log == ["2", "3"]
 
 
 async def test_a_key_that_waits_holds_no_other() -> None:
