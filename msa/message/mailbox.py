@@ -103,8 +103,8 @@ def read_addresses(value: bytes) -> AddressList:
     return AddressList(tuple(reversed(mailboxes)), tuple(troubles), groups, len(value) > MAX_LIST)
 
 
-# The two common forms in one step, without tokens: 2 us an address instead of 12. Every repetition
-# is of one class and ends at an octet outside it, so no text makes it walk twice.
+# The two common forms in one step, without tokens: 1.2 us an address instead of 10. Every
+# repetition is of one class and ends at an octet outside it, so no text makes it walk twice.
 _ATOM = rb"[!#$%&'*+/=?^_`{|}~0-9A-Za-z\x80-\xff-]+"
 _DOTTED = rb"%b(?:\.%b)*" % (_ATOM, _ATOM)
 _NAME = rb'("[^"\\\r\n]*"|%b(?:[ \t]%b)*)' % (_ATOM, _ATOM)

@@ -163,7 +163,7 @@ class _Parser:
         return _Header(section, body_start, fields, strays, bare_lf)
 
     def _fields(self, section: Span) -> tuple[tuple[Field, ...], tuple[Span, ...]]:
-        # The hottest loop of the parser, 0.8 us a field: a call a line would make it 1.2.
+        # The hottest loop of the parser, 0.75 us a field: a call a line makes it 0.9.
         content, (at, end) = self.content, section
         fields: list[Field] = []
         strays: list[Span] = []
