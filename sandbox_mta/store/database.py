@@ -81,7 +81,10 @@ def parse_url(url: str, folder: Path) -> Address:
 
     Raises `BadAddress`, which doesn't repeat the URL, since it may hold a password.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise BadAddress("the database's URL has brackets that hold no IPv6 address") from None
     if parts.scheme == "sqlite":
         return _sqlite(parts.netloc, unquote(parts.path), parts.query, folder)
     if parts.scheme != "mysql":

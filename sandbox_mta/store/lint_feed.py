@@ -32,7 +32,13 @@ BUDGET_S = 30.0  # for an answer; the linter needs a millisecond for a usual mes
 MAX_WAITING = 4_096  # results that wait for a commit before the worker gets more to do
 BACK_OFF_S = (0.1, 10.0)  # first and longest pause before a worker that died is started again
 SWEEP_EVERY_S = 5.0  # look for what is pending below the newest number: other processes write too
-_MAIN = "from sandbox_mta.store.lint_worker import main; raise SystemExit(main())"
+# -P: the folder where the sandbox was started may hold a package of our names.
+COMMAND = (
+    sys.executable,
+    "-P",
+    "-c",
+    "from sandbox_mta.store.lint_worker import main; raise SystemExit(main())",
+)
 
 log = logging.getLogger(__name__)
 
@@ -50,12 +56,20 @@ class LintFeed:
     """Lints what was stored without findings, and judges messages whose clients wait."""
 
     def __init__(
-        self, address: Address, writer: Writer, database: Database, budget_s: float = BUDGET_S
+        self,
+        address: Address,
+        writer: Writer,
+        database: Database,
+        *,
+        budget_s: float = BUDGET_S,
+        command: Sequence[str] = COMMAND,
     ) -> None:
         self._address = address
         self._writer = writer
         self._database = database
         self._budget_s = budget_s
+        self._command = command
+        self.started = asyncio.Event()  # set while a worker runs
         self._lane = _Lane(self._pump)
         writer.add(self._lane)
         self._process: Process | None = None
@@ -69,6 +83,11 @@ class LintFeed:
         self._requests: dict[int, bytes] = {}  # of messages whose clients wait
         self._watch: asyncio.TimerHandle | None = None
         self._idle = asyncio.Event()
+
+    @property
+    def worker_id(self) -> int | None:
+        """The process id of the worker; None while none runs."""
+        return None if self._process is None else self._process.pid
 
     def arrived(self, number: int) -> None:
         """Take note that a submission was stored."""
@@ -153,12 +172,14 @@ class LintFeed:
         process = await self._start()
         try:
             self._process = process
+            self.started.set()
             for request in self._requests.values():
                 self._send(request)
             self._pump()
             await self._read_answers(process)
         finally:
             self._process = None
+            self.started.clear()
             await self._end(process)
             if process.returncode == DATABASE_FAILED:
                 self._ask_again()
@@ -169,10 +190,7 @@ class LintFeed:
         # Not multiprocessing: it would run the parent's main module again in the child, and keep
         # another process beside it. No socket of ours is inherited: all are close-on-exec.
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",
-            "-c",
-            _MAIN,
+            *self._command,
             stdin=PIPE,
             stdout=PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},

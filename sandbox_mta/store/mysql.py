@@ -225,7 +225,7 @@ class MysqlConnection:
         # their count is known beforehand; the answer tells the first number.
         into = f"INSERT INTO {step.table} ({', '.join(step.columns)})"
         numbers: list[int] = []
-        for texts in _portions(fill(f"({marks(step.columns)})", step.rows)):
+        for texts in portions(fill(f"({marks(step.columns)})", step.rows)):
             first = (await self._query(f"{into} VALUES {', '.join(texts)}")).insert_id
             numbers += range(first, first + len(texts) * self._step, self._step)
         return Result(count=len(numbers), numbers=numbers)
@@ -246,13 +246,13 @@ class MysqlConnection:
         self, before: str, between: str, texts: Iterable[str], after: str = ""
     ) -> Result:
         count = 0
-        for portion in _portions(texts):
+        for portion in portions(texts):
             answer = await self._query(before + between.join(portion) + after)
             count += answer.affected_rows
         return Result(count=count)
 
 
-def _portions(texts: Iterable[str]) -> Iterator[list[str]]:
+def portions(texts: Iterable[str]) -> Iterator[list[str]]:
     """Group the texts of rows so that a statement of each group has a bearable length."""
     portion: list[str] = []
     length = 0

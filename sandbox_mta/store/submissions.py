@@ -28,12 +28,17 @@ class Submissions:
     """Stores what is accepted and what is refused; returns when it is durable."""
 
     def __init__(
-        self, writer: Writer, deliveries: Deliveries, after_commit: AfterCommit | None = None
+        self,
+        writer: Writer,
+        deliveries: Deliveries,
+        after_commit: AfterCommit | None = None,
+        room_timeout_s: float = ROOM_TIMEOUT_S,
     ) -> None:
         """`after_commit` hears of submissions once they are stored, before their clients do."""
         self._writer = writer
         self._deliveries = deliveries
         self._lane = _Lane(deliveries, after_commit, self._leave)
+        self._room_timeout_s = room_timeout_s
         self._octets = 0
         self._left = asyncio.Event()
         writer.add(self._lane)
@@ -80,7 +85,7 @@ class Submissions:
     async def _enter(self, octets: int) -> None:
         if self._is_full(octets):
             try:
-                async with asyncio.timeout(ROOM_TIMEOUT_S):
+                async with asyncio.timeout(self._room_timeout_s):
                     while self._is_full(octets):
                         self._left.clear()
                         await self._left.wait()

@@ -253,7 +253,7 @@ async def sql_bench(
     stack.push_async_callback(store.close)
 
     async def look(id: str) -> Seen:
-        return await _seen_in_sql(store, id)
+        return await seen_in_sql(store, id)
 
     async def reopen() -> Bench:
         return await sql_bench(address, stack, clock, instance)
@@ -268,7 +268,8 @@ async def sql_bench(
     )
 
 
-async def _seen_in_sql(store: Store, id: str) -> Seen:
+async def seen_in_sql(store: Store, id: str) -> Seen:
+    """Look at what is stored of a submission."""
     await store.deliveries.flush()
     async with store.database.read() as connection:
         head = (await connection.execute(select(submissions).filter_by(id=id))).one_or_none()

@@ -1,0 +1,190 @@
+"""Lint after the 250: every stored message is judged once, whatever its worker goes through."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from msa.lint import lint
+from sandbox_mta.store.composition import Store
+from sandbox_mta.store.database import Address
+from sandbox_mta.store.lint_feed import LintFeed
+from tests.contract.conftest import seen_in_sql
+from tests.contract.mail import submission
+
+BAD = b"Subject: no date and no sender\r\n\r\nHi\r\n"
+WAIT_S = 60
+
+
+@pytest.fixture
+async def store(address: Address) -> AsyncIterator[Store]:
+    store = Store(address, instance="one")
+    await store.open()
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def running(store: Store) -> AsyncIterator[Store]:
+    """A store whose lint runs."""
+    task = asyncio.create_task(store.lint.run())
+    try:
+        async with asyncio.timeout(WAIT_S):
+            yield store
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def test_what_is_stored_is_linted_as_the_linter_says(running: Store) -> None:
+    given = [submission(BAD), submission(b""), submission(b"\xff\x00" * 50, recipients=3)]
+    for each in given:
+        await running.submissions.accept(each)
+
+    await running.lint.drained()
+
+    for each in given:
+        seen = await seen_in_sql(running, each.id)
+        assert seen.lint == lint(each.content, each.envelope)
+    assert await running.lint.pending() == 0
+
+
+async def test_what_waited_before_the_start_is_linted(store: Store) -> None:
+    given = [submission(BAD) for _ in range(100)]
+    await asyncio.gather(*(store.submissions.accept(each) for each in given))
+    assert await store.lint.pending() == 100
+
+    task = asyncio.create_task(store.lint.run())
+    async with asyncio.timeout(WAIT_S):
+        await store.lint.drained()
+    task.cancel()
+    await asyncio.wait([task])
+
+    assert await store.lint.pending() == 0
+
+
+async def test_messages_that_come_with_findings_are_not_linted_again(running: Store) -> None:
+    given = submission(BAD)
+    await running.submissions.accept(given, ())
+
+    await running.lint.drained()
+
+    assert (await seen_in_sql(running, given.id)).lint == ()
+
+
+async def test_a_killed_worker_is_replaced_and_nothing_is_left_out(running: Store) -> None:
+    given = [submission(BAD) for _ in range(300)]
+    accepting = asyncio.gather(*(running.submissions.accept(each) for each in given))
+    await running.lint.started.wait()
+
+    os.kill(running.lint.worker_id or 0, signal.SIGKILL)
+    await accepting
+    await running.lint.drained()
+
+    assert await running.lint.pending() == 0
+    judged = [(await seen_in_sql(running, each.id)).lint for each in given]
+    assert judged == [lint(BAD, each.envelope) for each in given]
+
+
+async def test_a_message_is_judged_while_its_client_waits(running: Store) -> None:
+    given = submission(BAD)
+
+    assert await running.lint.lint(BAD, given.envelope) == lint(BAD, given.envelope)
+
+
+# A worker of the tests: it dies of, or hangs on, whatever says so.
+TRAP = """\
+import os, time
+from sandbox_mta.store import lint_worker
+
+def lint(content, envelope, honest=lint_worker.lint):
+    if b"die" in content:
+        os._exit(1)
+    if b"hang" in content:
+        time.sleep(3600)
+    return honest(content, envelope)
+
+lint_worker.lint = lint
+raise SystemExit(lint_worker.main())
+"""
+
+
+@pytest.mark.parametrize("word", [b"die", pytest.param(b"hang", marks=pytest.mark.slow)])
+async def test_a_message_that_stops_the_worker_is_passed_over(store: Store, word: bytes) -> None:
+    feed = LintFeed(
+        store.database.address,
+        store.writer,
+        store.database,
+        budget_s=2.0,
+        command=(sys.executable, "-c", TRAP),
+    )
+    store.deliveries.subscribe(feed.arrived)
+    given = [submission(BAD) for _ in range(40)]
+    given[20] = submission(word)
+    task = asyncio.create_task(feed.run())
+    await asyncio.gather(*(store.submissions.accept(each) for each in given))
+
+    async with asyncio.timeout(WAIT_S):
+        await feed.drained()
+        while_waiting = await feed.lint(word, given[20].envelope)
+    task.cancel()
+    await asyncio.wait([task])
+
+    assert while_waiting == ()
+    judged = [(await seen_in_sql(store, each.id)).lint for each in given]
+    assert judged[20] == ()
+    assert judged[:20] + judged[21:] == [lint(BAD, each.envelope) for each in given[:39]]
+
+
+async def test_the_worker_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        PARENT,
+        str(tmp_path),
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    assert parent.stdout is not None
+    async with asyncio.timeout(WAIT_S):
+        worker = int(await parent.stdout.readline())
+        pidfd = os.pidfd_open(worker)
+        parent.kill()
+        await parent.wait()
+
+        await readable(pidfd)  # so it is when the process has ended
+
+    os.close(pidfd)
+
+
+PARENT = """\
+import asyncio, sys
+from pathlib import Path
+from sandbox_mta.store import open_store
+
+async def main():
+    store = await open_store("sqlite:///s.db", folder=Path(sys.argv[1]), instance="one")
+    task = asyncio.create_task(store.lint.run())
+    await store.lint.started.wait()
+    print(store.lint.worker_id, flush=True)
+    await task
+
+try:
+    import uvloop
+except ImportError:
+    asyncio.run(main())
+else:
+    uvloop.run(main())
+"""
+
+
+async def readable(fd: int) -> None:
+    loop = asyncio.get_running_loop()
+    ready = loop.create_future()
+    loop.add_reader(fd, ready.set_result, None)
+    await ready
+    loop.remove_reader(fd)
