@@ -64,7 +64,11 @@ async def assemble(
         await store.open()
     except StoreError as error:
         raise CantStart(str(error)) from None
-    keeper = await ClockKeeper.start(store.clock, parse_mode(settings.clock))
+    try:
+        keeper = await ClockKeeper.start(store.clock, parse_mode(settings.clock))
+    except ValueError as error:
+        await store.close()
+        raise CantStart(str(error)) from None
     store.use_clock(keeper.clock.now)
     sandbox = Sandbox(settings, folder, store, keeper, listening)
     try:

@@ -4,8 +4,7 @@ import json
 import logging
 import uuid
 
-from aiokafka.errors import KafkaError
-
+from bridge.consumer import KafkaError
 from bridge.consumer import produce as produce_records
 from bridge.event import NewRecord
 from sandbox_mta.app import kafka
