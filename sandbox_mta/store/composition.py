@@ -76,9 +76,13 @@ class Store:
         """
         for revision in await asyncio.to_thread(migrate, self.database.address):
             log.info("the database was brought to schema %s", revision)
-        await self.database.open()
-        await self.writer.open()
-        freed = await self.deliveries.recover() + await self.events.recover()
+        try:
+            await self.database.open()
+            await self.writer.open()
+            freed = await self.deliveries.recover() + await self.events.recover()
+        except BaseException:
+            await self._disconnect()
+            raise
         if freed:
             log.info("%d recipients and events that were under way are taken up again", freed)
 
@@ -90,5 +94,10 @@ class Store:
         """Write what waits, give back what was claimed, and close every connection."""
         with suppress(Unavailable):  # then the leases end by themselves
             await self.deliveries.release()
-        await self.writer.close()
+        await self._disconnect()
+
+    async def _disconnect(self) -> None:
+        # The readers go first: the last connection to a SQLite file clears up its log, which one
+        # that only reads can't.
         await self.database.close()
+        await self.writer.close()

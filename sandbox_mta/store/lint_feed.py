@@ -103,7 +103,10 @@ class LintFeed:
         try:
             while True:
                 started = time.monotonic()
-                await self._with_worker()
+                try:
+                    await self._with_worker()
+                except OSError as error:
+                    log.error("no lint worker can be started: %s", error.strerror)
                 if time.monotonic() - started > BACK_OFF_S[1]:
                     pause_s = BACK_OFF_S[0]
                 log.warning("the lint worker ended; starting another in %.1f s", pause_s)

@@ -40,6 +40,7 @@ from sandbox_mta.store.writer import OutcomeUnknown
 T = TypeVar("T")
 
 STATEMENT_CHARACTERS = 2 * 2**20  # of a statement of many rows; MariaDB takes 16 MiB
+MIN_PACKET = 4 * 2**20  # octets; one statement may hold a piece of a content on top
 TRIES = 3  # of a transaction that another one's locks stopped
 # MySQL's error numbers.
 _STOPPED = frozenset({1205, 1213})  # lock wait timeout, deadlock
@@ -161,10 +162,16 @@ class MysqlConnection:
             )
             await connection.query("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
             cursor = await connection.cursor()
-            await cursor.execute("SELECT @@auto_increment_increment")
-            [self._step] = await cursor.fetchone()
+            await cursor.execute("SELECT @@auto_increment_increment, @@max_allowed_packet")
+            self._step, packet = await cursor.fetchone()
         except (MySQLError, OSError, RuntimeError) as error:
             raise connection_error(address, error) from error
+        if packet < MIN_PACKET:
+            connection.close()
+            raise Rejected(
+                f"{address} takes statements of {packet} octets only; "
+                f"set max_allowed_packet to at least {MIN_PACKET}"
+            )
         return connection
 
     async def _roll_back(self, error: BaseException) -> None:
