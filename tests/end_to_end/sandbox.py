@@ -35,9 +35,14 @@ class Sandbox:
     """One `sandbox-mta serve` that can be killed and started again with the same ports and data."""
 
     def __init__(
-        self, data: Path, *, kafka: bool = True, environment: Mapping[str, str] | None = None
+        self,
+        data: Path,
+        *,
+        kafka: bool = True,
+        environment: Mapping[str, str] | None = None,
+        until_ready: bool = True,
     ) -> None:
-        self.data = data
+        self.data, self._until_ready = data, until_ready
         self.smtp_port, self.http_port, self.kafka_port = free_port(), free_port(), free_port()
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("SANDBOX_MTA_")},
@@ -52,7 +57,7 @@ class Sandbox:
         self.log = data.with_suffix(".log")
 
     def __enter__(self) -> "Sandbox":
-        self.start()
+        self.start(until_ready=self._until_ready)
         return self
 
     def __exit__(self, *_error: object) -> None:

@@ -63,9 +63,7 @@ def test_what_was_not_linted_when_it_died_is_linted_after_the_restart(tmp_path: 
 
 
 def test_smtp_answers_while_the_rest_is_still_imported(tmp_path: Path) -> None:
-    sandbox = Sandbox(tmp_path / "data", kafka=False)
-    with sandbox:
-        sandbox.start(until_ready=False)
+    with Sandbox(tmp_path / "data", kafka=False, until_ready=False) as sandbox:
         greeted = sandbox.wait_for("greeting", lambda: _greeting(sandbox))
         identifier = sandbox.send()
 
@@ -82,18 +80,40 @@ def _greeting(sandbox: Sandbox) -> bytes:
         return b""
 
 
-def test_its_stages_can_be_split_over_processes(tmp_path: Path) -> None:
-    """The bridge in one process, everything else in another; SQLite belongs to one alone."""
+def test_a_bridge_without_an_msa_in_its_process_asks_for_one(tmp_path: Path) -> None:
     with Sandbox(tmp_path / "data") as sandbox:
         done = subprocess.run(
             [sys.executable, "-m", "sandbox_mta", "serve", "--stages", "bridge"],
-            env={**sandbox.environment, "SANDBOX_MTA_DATA": str(tmp_path / "other")},
+            env={
+                **sandbox.environment,
+                "SANDBOX_MTA_DATA": str(tmp_path / "other"),
+                "SANDBOX_MTA_KAFKA": f"127.0.0.1:{sandbox.kafka_port}",
+            },
             capture_output=True,
             timeout=30,
         )
 
     assert done.returncode == 2
     assert b"name one with --submit" in done.stderr.splitlines()[-1]
+
+
+def test_a_bridge_of_its_own_submits_to_the_msa_of_another_process(tmp_path: Path) -> None:
+    with Sandbox(tmp_path / "data") as sandbox:
+        bridge = Sandbox(
+            tmp_path / "bridge",
+            environment={
+                "SANDBOX_MTA_STAGES": "bridge,web",
+                "SANDBOX_MTA_KAFKA": f"127.0.0.1:{sandbox.kafka_port}",
+                "SANDBOX_MTA_TOPICS": "other-events",
+                "SANDBOX_MTA_SUBMIT": f"127.0.0.1:{sandbox.smtp_port}",
+            },
+        )
+        with bridge:
+            event = b'{"type": "welcome", "to": "far@customer.example", "name": "Ada"}'
+            done = sandbox.run("produce", "other-events", "-", stdin=event)
+            assert done.returncode == 0, done.stderr
+
+            sandbox.wait_for("message", lambda: sandbox.dump("to:far@customer.example"))
 
 
 @pytest.mark.parametrize("number", [2, 15])
