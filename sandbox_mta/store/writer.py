@@ -245,6 +245,8 @@ class Writer:
         for position, (lane, item) in enumerate(alone):
             try:
                 outcome = await self._connection.transact(partial(_together, [(lane, [item])]))
+            except OutcomeUnknown as error:
+                await self._find_out([(lane, [item])], error)
             except Unavailable as error:
                 if isinstance(error, OutOfSpace) and not lane.rides:
                     self._failed(lane, item, error)

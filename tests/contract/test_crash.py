@@ -4,7 +4,8 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack, closing, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pymysql
@@ -12,9 +13,9 @@ import pytest
 
 from msa.identifier import LENGTH
 from sandbox_mta.store.composition import Store
-from sandbox_mta.store.database import Address
+from sandbox_mta.store.database import Address, Unavailable
 from tests.contract.conftest import SQL_BACKENDS, Databases
-from tests.contract.mail import submission
+from tests.contract.mail import settlement, submission
 
 SESSIONS = 20
 ACKNOWLEDGED = 500
@@ -119,6 +120,54 @@ async def test_a_connection_that_the_server_closed_is_opened_again(
 
     assert await store.submissions.accept(given[1]) == given[1].id
     assert await store.deliveries.content(given[1].id) == given[1].content
+
+
+@pytest.mark.parametrize("address", SQL_BACKENDS[1:], indirect=True)
+async def test_a_server_that_keeps_closing_connections_loses_and_doubles_nothing(
+    address: Address, stack: AsyncExitStack
+) -> None:
+    store = Store(address, instance="one")
+    await store.open()
+    stack.push_async_callback(store.close)
+    given = [submission(submission_key=f"key-{n}") for n in range(400)]
+    todo = iter(given)
+
+    async def session() -> list[str]:
+        stored = []
+        for each in todo:
+            with suppress(Unavailable):  # the client hears 451
+                stored.append(await store.submissions.accept(each))
+        return stored
+
+    async def deliver() -> None:
+        while True:
+            with suppress(Unavailable):
+                claimed = await store.deliveries.claim(datetime.now(UTC), 64)
+                await store.deliveries.record([settlement(each) for each in claimed])
+            await store.deliveries.wait(0.1)
+
+    async def disturb() -> None:
+        while True:
+            await asyncio.to_thread(disconnect_all, address)
+            await asyncio.sleep(0.05)
+
+    others = [asyncio.create_task(deliver()), asyncio.create_task(disturb())]
+    async with asyncio.timeout(WAIT_S):
+        stored = await asyncio.gather(*(session() for _ in range(SESSIONS)))
+        acknowledged = [id for some in stored for id in some]
+        others[1].cancel()
+        await asyncio.wait([others[1]])
+        while await store.deliveries.unsettled():
+            await store.deliveries.flush()
+        others[0].cancel()
+        await asyncio.wait([others[0]])
+
+    async with store.database.read() as connection:
+        found = await connection.exec_driver_sql("SELECT id FROM submissions")
+        ids = list(found.scalars())
+    assert len(acknowledged) >= 100
+    assert set(acknowledged) <= set(ids)
+    assert len(ids) == len(set(ids))
 
 
 def disconnect_all(address: Address) -> None:
