@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -46,9 +46,9 @@ def _read(text: str) -> Query:
         raise Trouble(str(error)) from None
 
 
-def _opened(output: Path | None) -> BinaryIO:
+def _opened(output: Path | None) -> AbstractContextManager[BinaryIO]:
     if output is None:
-        return sys.stdout.buffer
+        return nullcontext(sys.stdout.buffer)
     try:
         return output.open("wb")
     except OSError as error:
