@@ -14,7 +14,9 @@ from msa.transaction import Transaction
 OFFER = offer(max_size=1000, starttls=False, auth=True, submission_keys=True)
 
 PATHS = st.one_of(
-    st.sampled_from(["<>", "<a@b.example>", "<a b@c>", '<"a>b"@c>', "<a@", "a@b", "<@x:y@z>", "<ø@b>"]),
+    st.sampled_from(
+        ["<>", "<a@b.example>", "<a b@c>", '<"a>b"@c>', "<a@", "a@b", "<@x:y@z>", "<ø@b>"]
+    ),
     st.text(max_size=30),
 )
 WORDS = st.one_of(
@@ -62,7 +64,9 @@ LINES = st.one_of(
     st.builds(
         lambda verb, argument: f"{verb} {argument}\r\n".encode("utf-8", "replace"),
         VERBS,
-        st.one_of(ARGUMENTS, st.sampled_from(["", "x", "PLAIN", "LOGIN", "PLAIN AGEAYg==", "YWRh"])),
+        st.one_of(
+            ARGUMENTS, st.sampled_from(["", "x", "PLAIN", "LOGIN", "PLAIN AGEAYg==", "YWRh"])
+        ),
     ),
     st.sampled_from([b"YWRh\r\n", b"*\r\n", b"=\r\n", b"EHLO x\r\n", b"MAIL FROM:<a@b>\r\n"]),
 )

@@ -103,7 +103,8 @@ def test_a_source_route_is_read_and_dropped() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["bør@example.org", "ada@blåbær.example", '"b ø"@example.org', "δοκιμή@παράδειγμα.δοκιμή"]
+    "path",
+    ["bør@example.org", "ada@blåbær.example", '"b ø"@example.org', "δοκιμή@παράδειγμα.δοκιμή"],
 )
 def test_a_non_ascii_path_needs_smtputf8(path: str) -> None:
     assert read_forward_path(path, smtputf8=True) == path

@@ -33,9 +33,7 @@ def encoded(text: str) -> bytes:
         ("LOGIN YWRh", [encoded("secret")], ["UGFzc3dvcmQ6"]),
     ],
 )
-def test_credentials_are_read(
-    argument: str, responses: list[bytes], challenges: list[str]
-) -> None:
+def test_credentials_are_read(argument: str, responses: list[bytes], challenges: list[str]) -> None:
     assert talk(argument, *responses) == (challenges, Credentials("ada", "secret"))
 
 

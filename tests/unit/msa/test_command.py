@@ -70,7 +70,8 @@ def test_what_is_no_command_line_is_refused(line: bytes, answer: reply.Reply) ->
 
 
 def test_a_recipient_line_has_room_for_the_longest_orcpt() -> None:
-    line = b"RCPT TO:<" + b"a" * 254 + b"> NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=" + b"x" * 500 + b"\r\n"
+    parameters = b"NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=" + b"x" * 500
+    line = b"RCPT TO:<" + b"a" * 254 + b"> " + parameters + b"\r\n"
 
     assert read_verb(line)[0] == "RCPT"
 

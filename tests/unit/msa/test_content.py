@@ -105,7 +105,7 @@ class Sink:
 
     content: bytes | None = None
 
-    async def handle_DATA(self, server: object, session: object, envelope: object) -> str:  # noqa: N802,ANN401 # aiosmtpd's name
+    async def handle_DATA(self, server: object, session: object, envelope: object) -> str:
         self.content = envelope.original_content  # type: ignore[attr-defined] # aiosmtpd's Envelope
         return "250 2.0.0 Ok"
 

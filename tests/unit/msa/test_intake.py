@@ -10,7 +10,9 @@ from msa.lint.finding import Finding, Severity
 from tests.dialogues.serving import NOW, MemoryStore, WordLinter
 
 
-def submission(content: bytes = b"hello\r\n", key: str | None = None, id: str = "s-1") -> Submission:
+def submission(
+    content: bytes = b"hello\r\n", key: str | None = None, id: str = "s-1"
+) -> Submission:
     return Submission(
         id=id,
         envelope=Envelope(
@@ -86,5 +88,8 @@ async def test_each_message_is_one_line_in_the_log(caplog: pytest.LogCaptureFixt
     await Intake(MemoryStore(), WordLinter()).take(submission())
     await Intake(MemoryStore(), WordLinter()).take(submission(b"bad\r\n"))
 
-    said = [(record.message, vars(record)["id"], vars(record)["size_octets"]) for record in caplog.records]
+    said = [
+        (record.message, vars(record)["id"], vars(record)["size_octets"])
+        for record in caplog.records
+    ]
     assert said == [("accepted", "s-1", 7), ("refused", "s-1", 5)]

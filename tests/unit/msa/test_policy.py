@@ -28,7 +28,12 @@ def test_every_error_has_a_line_and_warnings_have_none() -> None:
 
 @pytest.mark.parametrize(
     ("code", "answer"),
-    [("HDR004", "554 5.6.0"), ("ADR001", "554 5.1.3"), ("ADR002", "554 5.1.2"), ("XXX999", "554 5.6.0")],
+    [
+        ("HDR004", "554 5.6.0"),
+        ("ADR001", "554 5.1.3"),
+        ("ADR002", "554 5.1.2"),
+        ("XXX999", "554 5.6.0"),
+    ],
 )
 def test_a_rule_is_answered_with_its_own_codes(code: str, answer: str) -> None:
     assert str(judge([finding(code)])).startswith(answer)

@@ -27,7 +27,9 @@ def test_submission_keys_are_for_loopback(client: str) -> None:
     assert answers[1] == str(reply.SENDER_OK)
 
 
-@pytest.mark.parametrize("client", ["192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1", "1270.0.0.1", ""])
+@pytest.mark.parametrize(
+    "client", ["192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1", "1270.0.0.1", ""]
+)
 def test_submission_keys_are_not_for_strangers(client: str) -> None:
     answers = say(session(client), "EHLO x", KEYED)
 

@@ -86,7 +86,8 @@ def test_a_refused_recipient_leaves_the_others_standing() -> None:
         )
     ]
 
-    assert [answer[:9] for answer in answers] == ["501 5.1.3", "501 5.5.4", "501 5.5.4", "503 5.5.1"]
+    said = [answer[:9] for answer in answers]
+    assert said == ["501 5.1.3", "501 5.5.4", "501 5.5.4", "503 5.5.1"]
     assert talk.envelope().reverse_path == "ada@example.org"
     assert talk.envelope().recipients == (Recipient("bob@example.org", ("NEVER",)),)
 
