@@ -21,6 +21,8 @@ from sandbox_mta.store.sqlite import SqliteConnection
 from sandbox_mta.store.submissions import AfterCommit, Submissions
 from sandbox_mta.store.writer import Connection, Writer
 
+RELEASE_S = 2  # of the ten seconds that a shutdown takes at most
+
 log = logging.getLogger(__name__)
 
 
@@ -92,8 +94,9 @@ class Store:
 
     async def close(self) -> None:
         """Write what waits, give back what was claimed, and close every connection."""
-        with suppress(Unavailable):  # then the leases end by themselves
-            await self.deliveries.release()
+        with suppress(Unavailable, TimeoutError):  # then the leases end by themselves
+            async with asyncio.timeout(RELEASE_S):
+                await self.deliveries.release()
         await self._disconnect()
 
     async def _disconnect(self) -> None:

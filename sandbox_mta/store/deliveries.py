@@ -118,11 +118,12 @@ class Deliveries:
 
     async def recover(self) -> int:
         """Free what a dead process of this name held, and return how many; call before claiming."""
-        # No other process writes to a SQLite database, whatever its name was.
-        mine = ("lease_owner IS NOT NULL", ()) if self._is_alone else ("lease_owner = ?", self._me)
-        sql = f"UPDATE recipients SET {_FREE} WHERE {mine[0]}"
-        freed = await self._writer.command(partial(_count, Statement(sql, mine[1])))
-        return freed + await self._reap()
+        if self._is_alone:  # then every lease is an old one, whatever the name was
+            mine = Statement(f"UPDATE recipients SET {_FREE} WHERE lease_owner IS NOT NULL")
+        else:
+            sql = f"UPDATE recipients SET {_FREE} WHERE lease_owner = ?"
+            mine = Statement(sql, (self._owner,))
+        return await self._writer.command(partial(_count, mine)) + await self._reap()
 
     async def release(self) -> None:
         """Give back what this process holds, so that another need not wait for the leases' end."""
@@ -250,10 +251,6 @@ class Deliveries:
     def _is_alone(self) -> bool:
         return self._writer.dialect == "sqlite"
 
-    @property
-    def _me(self) -> tuple[str]:
-        return (self._owner,)
-
     async def _ask(self, sql: str) -> Any:
         async with self._database.read() as connection:
             return (await connection.exec_driver_sql(sql)).scalar()
@@ -345,7 +342,9 @@ class _Lane(Lane[Settled, "Stored | bool"]):
         log.error("recipient %d can't be settled; its lease will end", item.number, exc_info=error)
         self._dismiss(item)
 
-    def proof(self, item: Settled) -> Statement:
+    def proof(self, item: Settled, outcome: "Stored | bool") -> Statement | None:
+        if outcome is False:
+            return None
         sql = "SELECT 1 FROM statuses WHERE recipient = ? AND n = ?"
         return Statement(sql, (item.number, item.epoch))
 

@@ -144,5 +144,7 @@ class _Lane(Lane[Waiting, Stored]):
         self._leave(len(intake.submission.content))
         self._deliveries.dismiss(intake)
 
-    def proof(self, item: Waiting) -> Statement:
+    def proof(self, item: Waiting, outcome: Stored) -> Statement | None:
+        if not outcome.number:
+            return None
         return Statement("SELECT 1 FROM submissions WHERE id = ?", (item[0].submission.id,))

@@ -13,6 +13,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -82,9 +83,9 @@ class Lane(ABC, Generic[Item, Outcome]):
     def failed(self, item: Item, error: Exception) -> None:
         """Take note that an item was not written and won't be; must not raise or wait."""
 
-    def proof(self, item: Item) -> Statement | None:
+    def proof(self, item: Item, outcome: Outcome) -> Statement | None:
         """Return a query that finds a row exactly when the item was written, if there is one."""
-        del item
+        del item, outcome
         return None
 
     def take(self, most: int) -> list[Item]:
@@ -113,7 +114,7 @@ class Writer:
         self._pause_s = BACK_OFF_S[0]
         self._commits: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
-        self._closing = False
+        self._closing = asyncio.Event()
 
     @property
     def dialect(self) -> str:
@@ -131,7 +132,8 @@ class Writer:
 
     async def close(self) -> None:
         """Write what waits, and disconnect; what the database doesn't take then is dropped."""
-        self._closing = self._ride_now = True
+        self._closing.set()
+        self._ride_now = True
         self._wake.set()
         if self._task is not None:
             await self._task
@@ -149,7 +151,7 @@ class Writer:
 
     def put(self, lane: Lane[Item, Any], item: Item) -> None:
         """Let an item wait in its lane; raises `Unavailable` once the writer is closed."""
-        if self._closing:
+        if self._closing.is_set():
             raise Unavailable("the store is closed")
         lane.waiting.append(item)
         lane.entered += 1
@@ -182,7 +184,7 @@ class Writer:
             if batch := self._next_batch():
                 await self._commit(batch)
                 self._announce_commit()
-            elif self._closing:
+            elif self._closing.is_set():
                 return
             else:
                 self._wake.clear()
@@ -192,7 +194,8 @@ class Writer:
         batch = [(lane, lane.take(MOST_ITEMS)) for lane in self._urgent if lane.waiting]
         if self._ride_now or any(len(lane.waiting) >= MOST_RIDERS for lane in self._riding):
             batch += [(lane, lane.take(MOST_RIDERS)) for lane in self._riding if lane.waiting]
-            self._ride_now = self._closing or any(lane.waiting for lane in self._riding)
+            left = any(lane.waiting for lane in self._riding)
+            self._ride_now = left or self._closing.is_set()
             self._stop_timer()
         return batch
 
@@ -260,7 +263,11 @@ class Writer:
 
     async def _find_out(self, batch: Batch, error: OutcomeUnknown) -> None:
         """Ask whether a batch was committed before its connection broke; write it again if not."""
-        proofs = [lane.proof(item) for lane, items in batch for item in items]
+        proofs = (
+            lane.proof(item, outcome)
+            for (lane, items), outcomes in zip(batch, error.outcome, strict=True)
+            for item, outcome in zip(items, outcomes, strict=True)
+        )
         proof = next(filter(None, proofs), None)
         if proof is None:
             await self._give_up(batch, error)
@@ -278,15 +285,17 @@ class Writer:
     async def _give_up(self, batch: Batch, error: Unavailable) -> None:
         """Refuse what is urgent, keep what rides for later, and pause."""
         for lane, items in reversed(batch):
-            if lane.rides and not self._closing:
+            if lane.rides and not self._closing.is_set():
                 lane.put_back(items)
                 continue
             for item in items:
                 self._failed(lane, item, error)
-        if self._closing:
+        if self._closing.is_set():
             return
         log.warning("%s; trying again in %.1f s", error, self._pause_s)
-        await asyncio.sleep(self._pause_s)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._pause_s):
+                await self._closing.wait()
         self._pause_s = min(2 * self._pause_s, BACK_OFF_S[1])
         self._start_timer()
 

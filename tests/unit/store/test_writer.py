@@ -100,7 +100,7 @@ class Words(Lane[str, None]):
     def failed(self, item: str, error: Exception) -> None:
         self.refused.append((item, error))
 
-    def proof(self, item: str) -> Statement | None:
+    def proof(self, item: str, outcome: None) -> Statement | None:
         return Statement("ask", (item,)) if self.has_proof else None
 
 
@@ -242,7 +242,7 @@ async def test_a_commit_whose_answer_was_lost_is_asked_about_and_made_once(
 ) -> None:
     lane = Words(rides=False, has_proof=True)
     writer.add(lane)
-    database.failures = [OutcomeUnknown("lost", None)]
+    database.failures = [OutcomeUnknown("lost", [])]
     database.loses_commit = was_durable
 
     writer.put(lane, "a")
@@ -256,7 +256,7 @@ async def test_a_commit_whose_answer_was_lost_is_asked_about_and_made_once(
 async def test_without_a_proof_an_unknown_outcome_is_said_to_be_a_failure(
     writer: Writer, database: FakeDatabase
 ) -> None:
-    database.failures = [OutcomeUnknown("lost", None)]
+    database.failures = [OutcomeUnknown("lost", [])]
 
     with pytest.raises(Unavailable):
         await writer.command(write("a"))
