@@ -7,6 +7,7 @@ smallest `max_allowed_packet` a server has by default.
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -78,7 +79,9 @@ def fill(sql: str, rows: Iterable[Row]) -> Iterator[str]:
 
 def connection_error(address: Address, error: Exception) -> StoreError:
     """Say in one line why there is no connection."""
-    code = error.args[0] if error.args else 0
+    if refusal := _tls_refusal(error):
+        return Rejected(f"no TLS with {address}: {refusal}")
+    code = _code(error)
     if code == 1049:
         return Rejected(
             f"{address} has no database {address.name}; "
@@ -87,6 +90,14 @@ def connection_error(address: Address, error: Exception) -> StoreError:
     if code in _NOT_US:
         return Rejected(f"{address} doesn't let the user {address.user!r} in; check the password")
     return Unavailable(f"no database answers at {address}")
+
+
+def _tls_refusal(error: Exception) -> str:
+    """Return why TLS failed, or nothing; the two drivers hide the reason in different places."""
+    for cause in (error, error.__cause__, getattr(error, "original_exception", None)):
+        if isinstance(cause, ssl.SSLError):
+            return getattr(cause, "verify_message", "") or cause.reason or "the handshake failed"
+    return ""
 
 
 class MysqlConnection:

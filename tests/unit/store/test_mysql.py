@@ -1,5 +1,6 @@
 """Statements built by hand: nothing in a value may be taken for SQL."""
 
+import ssl
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,17 @@ def test_rows_are_grouped_until_a_statement_is_long_enough() -> None:
         [whole],
     ]
     assert list(portions([])) == []
+
+
+def test_a_certificate_that_is_not_trusted_is_named() -> None:
+    refusal = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    refusal.verify_message = "self-signed certificate"
+    error = Exception(2003, "Can't connect")
+    error.__cause__ = refusal
+
+    told = connection_error(ADDRESS, error)
+
+    assert str(told) == "no TLS with mysql://me@db.example:3306/sandbox: self-signed certificate"
 
 
 @pytest.mark.parametrize(
