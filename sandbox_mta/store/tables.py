@@ -188,7 +188,7 @@ findings = Table(
     Column("name", String(60), nullable=False),
     Column("severity", String(7), nullable=False),
     Column("text", Words, nullable=False),
-    Column("part", String(64), nullable=False),
+    Column("part", String(500), nullable=False),
     Column("offset", BigInteger, comment="octets from the start of the content"),
     Column("line", Integer),
     Column("column", Integer),
