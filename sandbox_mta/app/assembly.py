@@ -212,7 +212,7 @@ class Sandbox:
         """Count what is still to do; see `Health`."""
         store = self._store
         return {
-            "deliveries": await store.deliveries.unsettled(),
+            "deliveries": await store.deliveries.unsettled(self._keeper.clock.now()),
             "lint": await store.lint.pending(),
             "events": await store.events.backlog(),
         }

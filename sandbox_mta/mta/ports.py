@@ -82,8 +82,8 @@ class DeliveryQueue(Protocol):
     async def next_due(self) -> datetime | None:
         """Return the earliest `due_at` of all waiting recipients; None when nothing waits."""
 
-    async def unsettled(self) -> int:
-        """Count the recipients that are claimed or due at any time: 0 means all is settled."""
+    async def unsettled(self, by: datetime | None = None) -> int:
+        """Count the recipients that are claimed, or due by a time of the clock; None: ever."""
 
     async def content(self, submission_id: str) -> bytes:
         """Return the stored octets of a message, for the report that quotes them."""

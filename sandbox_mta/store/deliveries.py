@@ -221,10 +221,11 @@ class Deliveries:
             times.append(stored)
         return to_datetime(min(times)) if times else None
 
-    async def unsettled(self) -> int:
-        """Count the recipients that are claimed or due at any time: 0 means all is settled."""
+    async def unsettled(self, by: datetime | None = None) -> int:
+        """Count the recipients that are claimed, or due by a time of the clock; None: ever."""
+        due = "" if by is None else f" AND due_at <= {to_microseconds(by)}"
         count: int = await self._ask(
-            "SELECT (SELECT COUNT(*) FROM recipients WHERE ready = 1)"
+            f"SELECT (SELECT COUNT(*) FROM recipients WHERE ready = 1{due})"
             " + (SELECT COUNT(*) FROM recipients WHERE lease_owner IS NOT NULL)"
         )
         return count

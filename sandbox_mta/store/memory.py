@@ -108,8 +108,11 @@ class MemoryStore:
     async def next_due(self) -> datetime | None:
         return min((one.due_at for one in self._waiting() if one.due_at), default=None)
 
-    async def unsettled(self) -> int:
-        return sum(one.due_at is not None for one in self.recipients.values())
+    async def unsettled(self, by: datetime | None = None) -> int:
+        return sum(
+            one.due_at is not None and (by is None or one.is_leased or one.due_at <= by)
+            for one in self.recipients.values()
+        )
 
     async def content(self, submission_id: str) -> bytes:
         return self.submissions[submission_id].submission.content

@@ -180,6 +180,7 @@ async def test_a_report_of_a_lost_lease_is_not_stored(bench: Bench) -> None:
     assert (await bench.look(reports[0].id)).content is not None
     assert (await bench.look(reports[1].id)).content is None
     assert await bench.deliveries.unsettled() == 1
+    assert await bench.deliveries.unsettled(bench.clock()) == 0  # it is due later
 
 
 async def test_an_illegal_transition_is_refused_before_it_is_written(bench: Bench) -> None:
