@@ -180,7 +180,20 @@ async def test_a_report_of_a_lost_lease_is_not_stored(bench: Bench) -> None:
     assert (await bench.look(reports[0].id)).content is not None
     assert (await bench.look(reports[1].id)).content is None
     assert await bench.deliveries.unsettled() == 1
-    assert await bench.deliveries.unsettled(bench.clock()) == 0  # it is due later
+
+
+async def test_what_waits_for_its_time_is_told_from_what_is_due(bench: Bench) -> None:
+    await bench.submissions.accept(submission())
+    [claimed] = await bench.deliveries.claim(bench.clock(), 10)
+    assert await bench.deliveries.unsettled(bench.clock()) == 1
+
+    later = bench.clock() + timedelta(minutes=5)
+    await bench.deliveries.record([settlement(claimed, State.DEFERRED, due_at=later)])
+    await bench.deliveries.flush()
+
+    assert await bench.deliveries.unsettled(bench.clock()) == 0
+    assert await bench.deliveries.unsettled(later) == 1
+    assert await bench.deliveries.unsettled() == 1
 
 
 async def test_an_illegal_transition_is_refused_before_it_is_written(bench: Bench) -> None:
