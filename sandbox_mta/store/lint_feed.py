@@ -31,7 +31,8 @@ IN_FLIGHT = 2  # requests, so that the worker has the next one when it has answe
 BUDGET_S = 30.0  # for an answer; the linter needs a millisecond for a usual message
 MAX_WAITING = 4_096  # results that wait for a commit before the worker gets more to do
 BACK_OFF_S = (0.1, 10.0)  # first and longest pause before a worker that died is started again
-SWEEP_EVERY_S = 5.0  # look for what is pending below the newest number: other processes write too
+SWEEP_EVERY_S = 5.0  # between two looks for what is pending that nobody told us of
+PATIENCE_S = 30.0  # after this long nobody else will lint it
 # -P: the folder where the sandbox was started may hold a package of our names.
 COMMAND = (
     sys.executable,
@@ -74,8 +75,7 @@ class LintFeed:
         writer.add(self._lane)
         self._process: Process | None = None
         self._ids = count(1)
-        self._next = 1  # the lowest number not asked for yet
-        self._highest = 0  # the highest number there is
+        self._coming: deque[Range] = deque()  # not asked for yet
         self._again: deque[Range] = deque()  # asked for before, in vain
         self._suspects: set[int] = set()  # numbers that were asked for when a worker ended
         self._asked: dict[int, Range] = {}
@@ -91,14 +91,18 @@ class LintFeed:
 
     def arrived(self, number: int) -> None:
         """Take note that a submission was stored."""
-        if number > self._highest:
-            self._highest = number
-            self._pump()
+        if self._coming and self._coming[-1].last == number - 1:
+            self._coming[-1] = Range(self._coming[-1].first, number)
+        else:
+            self._coming.append(Range(number, number))
+        self._pump()
 
     async def run(self) -> None:
         """Keep a worker and feed it, until cancelled."""
         pause_s = BACK_OFF_S[0]
-        await self._sweep()
+        self._coming.clear()  # it is part of what is pending
+        if pending := await self._pending_range():
+            self._coming.appendleft(pending)
         sweeping = asyncio.create_task(self._keep_sweeping())
         try:
             while True:
@@ -126,6 +130,7 @@ class LintFeed:
             async with asyncio.timeout(self._budget_s):
                 return await judged
         except TimeoutError:
+            log.error("a message could not be linted before its reply: no answer in time")
             return ()
         finally:
             self._judging.pop(id, None)
@@ -147,28 +152,33 @@ class LintFeed:
                 return
 
     async def _keep_sweeping(self) -> None:
+        # What other processes accepted is theirs to lint, unless they died.
+        patience_s = 0.0 if self._database.dialect == "sqlite" else PATIENCE_S
         while True:
             await asyncio.sleep(SWEEP_EVERY_S)
             if self._idle.is_set():
                 try:
                     await self._writer.flush(self._lane)
-                    await self._sweep()
+                    await self._sweep(patience_s)
                 except ConnectionError as error:
                     log.debug("can't look for what is not linted: %s", error)
 
-    async def _sweep(self) -> None:
-        """Ask the database from where to where messages are pending."""
-        sql = (
-            "SELECT (SELECT MIN(number) FROM submissions WHERE linted_at IS NULL) AS lowest,"
-            " (SELECT MAX(number) FROM submissions) AS highest"
-        )
+    async def _sweep(self, patience_s: float = 0.0) -> None:
+        """Find what is pending that nobody told us of."""
+        pending = await self._pending_range(patience_s)
+        if pending is not None and not (self._asked or self._again or self._coming):
+            self._coming.append(pending)
+        self._pump()
+
+    async def _pending_range(self, patience_s: float = 0.0) -> Range | None:
+        """Ask the database from where to where messages are pending, accepted before a while."""
+        where = "FROM submissions WHERE linted_at IS NULL"
+        if patience_s:
+            where += f" AND accepted_at < {time.time_ns() // 1000 - int(patience_s * 1_000_000)}"
+        sql = f"SELECT (SELECT MIN(number) {where}) AS first, (SELECT MAX(number) {where}) AS last"
         async with self._database.read() as connection:
             found = (await connection.exec_driver_sql(sql)).mappings().one()
-        lowest = found["lowest"]
-        self._highest = max(self._highest, found["highest"] or 0)
-        if not self._asked and not self._again:
-            self._next = self._highest + 1 if lowest is None else lowest
-        self._pump()
+        return None if found["first"] is None else Range(found["first"], found["last"])
 
     async def _with_worker(self) -> None:
         """Start a worker and read its answers until it ends."""
@@ -184,10 +194,11 @@ class LintFeed:
             self._process = None
             self.started.clear()
             await self._end(process)
-            if process.returncode == DATABASE_FAILED:
-                self._ask_again()
-            else:
-                self._suspect()
+        if process.returncode == DATABASE_FAILED:
+            self._again.extendleft(self._asked.values())
+            self._asked.clear()
+        else:
+            self._suspect()
 
     async def _start(self) -> Process:
         # Not multiprocessing: it would run the parent's main module again in the child, and keep
@@ -245,7 +256,7 @@ class LintFeed:
             id = next(self._ids)
             self._asked[id] = wanted
             self._send(pack({"id": id, "first": wanted.first, "last": wanted.last}))
-        if self._asked or self._again or self._next <= self._highest:
+        if self._asked or self._again or self._coming:
             self._idle.clear()
         else:
             self._idle.set()
@@ -254,11 +265,13 @@ class LintFeed:
         if self._again:
             # Alone, or a second one would be suspected as well.
             return None if self._asked else self._again.popleft()
-        if self._next > self._highest:
+        if not self._coming:
             return None
-        wanted = Range(self._next, min(self._next + RANGE - 1, self._highest))
-        self._next = wanted.last + 1
-        return wanted
+        first, last = self._coming.popleft()
+        if last - first < RANGE:
+            return Range(first, last)
+        self._coming.appendleft(Range(first + RANGE, last))
+        return Range(first, first + RANGE - 1)
 
     def _send(self, frame: bytes) -> None:
         if self._process is None or (pipe := self._process.stdin) is None or pipe.is_closing():
@@ -280,10 +293,6 @@ class LintFeed:
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
-
-    def _ask_again(self) -> None:
-        self._again.extendleft(self._asked.values())
-        self._asked.clear()
 
     def _suspect(self) -> None:
         """Find out who is to blame for the end of a worker: who was there alone, and twice."""
@@ -317,23 +326,21 @@ class _Lane(Lane[Found, bool]):
 
     def write(self, items: Sequence[Found]) -> Steps[Sequence[bool]]:
         """Write the findings of submissions that are there and not linted by somebody else."""
-        numbers = tuple(number for number, _ in items)
+        found = dict(items)
+        numbers = tuple(found)
         where = f"number IN ({marks(numbers)}) AND linted_at IS NULL"
-        found = yield Statement(f"SELECT number FROM submissions WHERE {where}", numbers)
-        open_ = {number for (number,) in found.rows}
-        if open_:
+        pending = (yield Statement(f"SELECT number FROM submissions WHERE {where}", numbers)).rows
+        if pending:
             now = time.time_ns() // 1000
-            update = f"UPDATE submissions SET linted_at = ? WHERE {where}"
-            yield Statement(update, (now, *numbers))
+            yield Statement(f"UPDATE submissions SET linted_at = ? WHERE {where}", (now, *numbers))
         rows = [
             (number, n, *map(_storable, fields))
-            for number, findings in items
-            if number in open_
-            for n, fields in enumerate(findings)
+            for (number,) in pending
+            for n, fields in enumerate(found[number])
         ]
         if rows:
             yield Insert(FINDING, f"({marks(rows[0])})", rows)
-        return [number in open_ for number in numbers]
+        return [True] * len(items)
 
     def written(self, items: Sequence[Found], outcomes: Sequence[bool]) -> None:
         self._pump()
