@@ -1,7 +1,7 @@
 """What people and programs read: lists, messages, journeys, events; and what they clear away."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,12 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.ports import EventState
 from sandbox_mta.store import loading, reading
+from sandbox_mta.store.clearing import BATCH_MESSAGES, bounded, delete, mark
 from sandbox_mta.store.database import Database, StoreError
 from sandbox_mta.store.loading import chunks
 from sandbox_mta.store.query import Query
 from sandbox_mta.store.reading import AnyRow
 from sandbox_mta.store.search import conditions
-from sandbox_mta.store.statements import Statement, Steps, marks
+from sandbox_mta.store.statements import Steps
 from sandbox_mta.store.stored import Journey, Position, ReceivedEvent, StoredMessage, Summary
 from sandbox_mta.store.tables import contents, events, submissions
 from sandbox_mta.store.writer import Writer
@@ -23,13 +24,8 @@ from sandbox_mta.store.writer import Writer
 EVERY = Query()
 NEWEST = 2**62  # more than any number
 STREAM_PAGE = 100  # messages in memory while all are read
-# One transaction of a clearing: mail that comes in meanwhile waits for no more than this.
-BATCH_MESSAGES = 200
-BATCH_OCTETS = 32_000_000
 SHOWN_OCTETS = 1_000  # of an event's value in a list
 
-_OF_RECIPIENTS = {"attempts": "recipient", "statuses": "recipient", "recipients": "number"}
-_OF_SUBMISSION = ("findings", "contents")
 _EVENT = [column for column in events.c if column.name not in ("value", "identity")]
 
 
@@ -120,7 +116,7 @@ class Inbox:
         )
         found: dict[str, bytes] = {}
         async with self._database.read() as connection:
-            for some in chunks(ids, loading.RANGES):
+            for some in chunks(ids, loading.IN_ONE_LIST):
                 rows = await connection.execute(statement.where(submissions.c.id.in_(some)))
                 found.update((id, bytes(beginning)) for id, beginning in rows)
         return found
@@ -163,8 +159,9 @@ class Inbox:
             if number is None:
                 return ()
             recipients = await loading.load_recipients(connection, [number])
-            statuses = await loading.load_statuses(connection, number)
-            attempts = await loading.load_attempts(connection, number)
+            found = [recipient.number for recipient in recipients.get(number, ())]
+            statuses = await loading.load_statuses(connection, found)
+            attempts = await loading.load_attempts(connection, found)
         return tuple(
             Journey(
                 recipient=recipient,
@@ -202,7 +199,7 @@ class Inbox:
         """Mark messages as read, or as unread; None means all. Return how many were changed."""
         stands = submissions.c.read_at.is_(None) if is_read else submissions.c.read_at.is_not(None)
         read_at = self._now_us() if is_read else None
-        return await self._clear(ids, stands, partial(_mark, read_at=read_at))
+        return await self._clear(ids, stands, partial(mark, read_at=read_at))
 
     async def delete(self, ids: Sequence[str] | None = None) -> int:
         """Delete messages with all that belongs to them; None means all there are now.
@@ -210,7 +207,7 @@ class Inbox:
         Submission keys stay, so that an event that is replayed makes no second message. Returns
         how many messages were deleted.
         """
-        return await self._clear(ids, true(), _delete)
+        return await self._clear(ids, true(), delete)
 
     async def _clear(
         self,
@@ -232,7 +229,7 @@ class Inbox:
         sized = select(submissions.c.number, submissions.c.size_octets).where(wanted)
         if ids is not None:
             for some in chunks(ids, BATCH_MESSAGES):
-                for batch in _bounded(await self._rows(sized.where(submissions.c.id.in_(some)))):
+                for batch in bounded(await self._rows(sized.where(submissions.c.id.in_(some)))):
                     yield batch
             return
         newest, after = (await self.position()).newest, 0
@@ -241,7 +238,7 @@ class Inbox:
             .order_by(submissions.c.number)
             .limit(BATCH_MESSAGES)
         ):
-            for batch in _bounded(rows):
+            for batch in bounded(rows):
                 yield batch
             after = rows[-1].number
 
@@ -311,40 +308,3 @@ async def _messages(
         )
         for row in rows
     )
-
-
-def _bounded(rows: Sequence[AnyRow]) -> Iterator[Sequence[int]]:
-    """Cut rows of number and size into batches of at most `BATCH_OCTETS`, or one message."""
-    batch: list[int] = []
-    octets = 0
-    for row in rows:
-        if batch and octets + row.size_octets > BATCH_OCTETS:
-            yield batch
-            batch, octets = [], 0
-        batch.append(row.number)
-        octets += row.size_octets
-    if batch:
-        yield batch
-
-
-def _mark(numbers: Sequence[int], read_at: int | None) -> Steps[int]:
-    stands = "IS NULL" if read_at is not None else "IS NOT NULL"
-    result = yield Statement(
-        f"UPDATE submissions SET read_at = ? WHERE read_at {stands}"
-        f" AND number IN ({marks(numbers)})",
-        (read_at, *numbers),
-    )
-    return result.count
-
-
-def _delete(numbers: Sequence[int]) -> Steps[int]:
-    deleted = 0
-    for some in loading.ranges(numbers):
-        for table, key in _OF_RECIPIENTS.items():
-            first_and_last = loading.of_recipients(some)
-            yield Statement(f"DELETE FROM {table} WHERE {key} BETWEEN ? AND ?", first_and_last)
-        for table in _OF_SUBMISSION:
-            yield Statement(f"DELETE FROM {table} WHERE submission BETWEEN ? AND ?", some)
-        result = yield Statement("DELETE FROM submissions WHERE number BETWEEN ? AND ?", some)
-        deleted += result.count
-    return deleted

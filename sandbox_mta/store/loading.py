@@ -1,10 +1,10 @@
 """The SELECTs behind the inbox: many rows at a time, each found by its key."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from msa.lint.finding import Finding, Severity
@@ -12,7 +12,7 @@ from sandbox_mta.mta.ports import Attempt
 from sandbox_mta.mta.status import State
 from sandbox_mta.store import reading
 from sandbox_mta.store.reading import AnyRow
-from sandbox_mta.store.search import POSITIONS
+from sandbox_mta.store.search import POSITIONS, of_submission
 from sandbox_mta.store.stored import (
     MAX_SHOWN_RECIPIENTS,
     EventMessage,
@@ -27,34 +27,12 @@ from sandbox_mta.store.tables import (
     findings,
     recipients,
     statuses,
+    submissions,
 )
 
-RANGES = 100  # in one statement
+IN_ONE_LIST = 500  # values of an IN (...)
 
 T = TypeVar("T")
-Range = tuple[int, int]
-_OF = recipients.c.number.bitwise_rshift(10)  # the submission's number
-
-
-def ranges(numbers: Iterable[int]) -> list[Range]:
-    """Join numbers that follow each other, so that a page is a range or two of the key."""
-    joined: list[Range] = []
-    for number in sorted(numbers):
-        if joined and joined[-1][1] == number - 1:
-            joined[-1] = (joined[-1][0], number)
-        else:
-            joined.append((number, number))
-    return joined
-
-
-def of_recipients(submissions: Range) -> Range:
-    """Return the range of the numbers that the recipients of these submissions have."""
-    first, last = submissions
-    return first * POSITIONS, last * POSITIONS + POSITIONS - 1
-
-
-def _of_recipients(numbers: Sequence[int]) -> list[Range]:
-    return [of_recipients(some) for some in ranges(numbers)]
 
 
 def chunks(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
@@ -63,17 +41,21 @@ def chunks(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
         yield values[start : start + size]
 
 
+# Reads the range of recipients of each submission, on every database.
+_WITH_RECIPIENTS = submissions.join(recipients, of_submission(submissions.c.number))
+
+
 async def count_states(
     connection: AsyncConnection, numbers: Sequence[int]
 ) -> Mapping[int, Mapping[State, int]]:
     """Count the recipients of each submission by state."""
-    statement = select(_OF.label("submission"), recipients.c.state, func.count().label("n"))
+    by = (submissions.c.number, recipients.c.state)
     counted = await _grouped(
         connection,
-        statement.group_by("submission", recipients.c.state),
-        recipients.c.number,
-        _of_recipients(numbers),
-        lambda row: (row.submission, (State(row.state), row.n)),
+        select(*by, func.count().label("n")).select_from(_WITH_RECIPIENTS).group_by(*by),
+        submissions.c.number,
+        numbers,
+        lambda row: (row.number, (State(row.state), row.n)),
     )
     return {number: dict(counts) for number, counts in counted.items()}
 
@@ -87,7 +69,7 @@ async def count_severities(
         connection,
         select(*by, func.count().label("n")).group_by(*by),
         findings.c.submission,
-        ranges(numbers),
+        numbers,
         lambda row: (row.submission, (Severity(row.severity), row.n)),
     )
     return {number: dict(counts) for number, counts in counted.items()}
@@ -101,9 +83,11 @@ async def first_forward_paths(
     statement = select(recipients.c.number, recipients.c.forward_path)
     return await _grouped(
         connection,
-        statement.where(position < MAX_SHOWN_RECIPIENTS).order_by(recipients.c.number),
-        recipients.c.number,
-        _of_recipients(numbers),
+        statement.select_from(_WITH_RECIPIENTS)
+        .where(position < MAX_SHOWN_RECIPIENTS)
+        .order_by(recipients.c.number),
+        submissions.c.number,
+        numbers,
         lambda row: (row.number // POSITIONS, row.forward_path),
     )
 
@@ -114,9 +98,9 @@ async def load_recipients(
     """Return the recipients of each submission, in the order of its envelope."""
     return await _grouped(
         connection,
-        select(recipients).order_by(recipients.c.number),
-        recipients.c.number,
-        _of_recipients(numbers),
+        select(recipients).select_from(_WITH_RECIPIENTS).order_by(recipients.c.number),
+        submissions.c.number,
+        numbers,
         lambda row: (row.number // POSITIONS, reading.recipient(row)),
     )
 
@@ -129,31 +113,33 @@ async def load_findings(
         connection,
         select(findings).order_by(findings.c.submission, findings.c.n),
         findings.c.submission,
-        ranges(numbers),
+        numbers,
         lambda row: (row.submission, reading.finding(row)),
     )
 
 
 async def load_statuses(
-    connection: AsyncConnection, number: int
+    connection: AsyncConnection, numbers: Sequence[int]
 ) -> Mapping[int, list[StoredStatus]]:
-    """Return the states that each recipient of a submission reached, in order."""
+    """Return the states that each recipient reached, in order."""
     return await _grouped(
         connection,
         select(statuses).order_by(statuses.c.recipient, statuses.c.n),
         statuses.c.recipient,
-        _of_recipients([number]),
+        numbers,
         lambda row: (row.recipient, reading.status(row)),
     )
 
 
-async def load_attempts(connection: AsyncConnection, number: int) -> Mapping[int, list[Attempt]]:
-    """Return the attempts for each recipient of a submission, in order."""
+async def load_attempts(
+    connection: AsyncConnection, numbers: Sequence[int]
+) -> Mapping[int, list[Attempt]]:
+    """Return the attempts for each recipient, in order."""
     return await _grouped(
         connection,
         select(attempts).order_by(attempts.c.recipient, attempts.c.n, attempts.c.position),
         attempts.c.recipient,
-        _of_recipients([number]),
+        numbers,
         lambda row: (row.recipient, reading.attempt(row)),
     )
 
@@ -166,7 +152,7 @@ async def load_event_messages(
         connection,
         select(event_messages).order_by(event_messages.c.event, event_messages.c.n),
         event_messages.c.event,
-        ranges(numbers),
+        numbers,
         lambda row: (row.event, reading.event_message(row)),
     )
 
@@ -186,7 +172,7 @@ async def load_origins(
         .join(events, events.c.number == event_messages.c.event)
         .order_by(event_messages.c.event, event_messages.c.n)
     )
-    for some in chunks(ids, RANGES):
+    for some in chunks(ids, IN_ONE_LIST):
         of_these = statement.where(event_messages.c.submission_id.in_(some))
         for row in await connection.execute(of_these):
             found.setdefault(row.submission_id, reading.origin(row))
@@ -197,14 +183,13 @@ async def _grouped(
     connection: AsyncConnection,
     statement: Select[Any],
     column: ColumnElement[int],
-    within: Sequence[Range],
+    numbers: Sequence[int],
     read: Callable[[AnyRow], tuple[int, T]],
 ) -> dict[int, list[T]]:
-    """Run a statement for some ranges of a column, and gather what `read` makes of each row."""
+    """Run a statement for some values of a column, and gather what `read` makes of each row."""
     found: dict[int, list[T]] = defaultdict(list)
-    for some in chunks(within, RANGES):
-        in_some = or_(*(column.between(first, last) for first, last in some))
-        for row in await connection.execute(statement.where(in_some)):
+    for some in chunks(numbers, IN_ONE_LIST):
+        for row in await connection.execute(statement.where(column.in_(some))):
             key, value = read(row)
             found[key].append(value)
     return found

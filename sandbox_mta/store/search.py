@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, exists, func, not_, or_, select
+from sqlalchemy import ColumnElement, exists, func, not_, or_, select
 
 from sandbox_mta.store.query import Key, Query, Term
 from sandbox_mta.store.tables import event_messages, recipients, submissions
@@ -85,9 +85,11 @@ def _contains(column: ColumnElement[str], value: str) -> ColumnElement[bool]:
 
 
 def _some_recipient(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    return exists(
-        select(recipients.c.number).where(and_(of_submission(submissions.c.number), condition))
-    )
+    # MariaDB and MySQL look up a range for each row of the table joined before, but not for each
+    # row of the query outside; so the message is joined once more.
+    same = submissions.alias("same")
+    joined = select(recipients.c.number).join_from(same, recipients, of_submission(same.c.number))
+    return exists(joined.where(same.c.number == submissions.c.number, condition))
 
 
 _CONDITIONS: Mapping[Key, Callable[..., ColumnElement[bool]]] = {

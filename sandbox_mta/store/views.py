@@ -47,7 +47,16 @@ def _mysql_time(column: str) -> str:
 _SQLITE = _Dialect(_sqlite_time, lambda *strings: " || ".join(strings))
 _MYSQL = _Dialect(_mysql_time, lambda *strings: f"CONCAT({', '.join(strings)})")
 
-_OF_SUBMISSION = "r.number BETWEEN s.number * 1024 AND s.number * 1024 + 1023"
+# Found from either side: a message's recipients as a range, a recipient's message by its number.
+_OF_SUBMISSION = (
+    "r.number BETWEEN s.number * 1024 AND s.number * 1024 + 1023 AND s.number = r.number >> 10"
+)
+# Of one message s. MariaDB and MySQL look up a range for each row of the table joined before, but
+# not for each row of the query outside; so the message is joined once more.
+_ITS_RECIPIENTS = (
+    "submissions x JOIN recipients r ON r.number BETWEEN x.number * 1024 AND x.number * 1024 + 1023"
+    " WHERE x.number = s.number"
+)
 # An event that names one address twice makes one message, and says so twice.
 _FIRST_MADE = """event_messages m ON m.submission_id = s.id AND NOT EXISTS (
   SELECT 1 FROM event_messages x WHERE x.submission_id = m.submission_id
@@ -91,7 +100,7 @@ def _findings_of(severity: str) -> str:
 
 def _recipients_with(*actions: Action) -> str:
     states = ", ".join(f"'{state}'" for state, action in ACTIONS.items() if action in actions)
-    return f"(SELECT COUNT(*) FROM recipients r WHERE {_OF_SUBMISSION} AND r.state IN ({states}))"
+    return f"(SELECT COUNT(*) FROM {_ITS_RECIPIENTS} AND r.state IN ({states}))"
 
 
 def _messages(sql: _Dialect) -> str:
@@ -104,7 +113,7 @@ SELECT s.number, s.id, s.kind,
   {_findings_of("error")} AS errors,
   {_findings_of("warning")} AS warnings,
   {_findings_of("info")} AS infos,
-  (SELECT COUNT(*) FROM recipients r WHERE {_OF_SUBMISSION}) AS recipients,
+  (SELECT COUNT(*) FROM {_ITS_RECIPIENTS}) AS recipients,
   {_recipients_with(Action.DELIVERED, Action.RELAYED)} AS delivered,
   {_recipients_with(Action.DELAYED)} AS `delayed`,
   {_recipients_with(Action.FAILED)} AS failed,
