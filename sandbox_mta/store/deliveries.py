@@ -16,19 +16,18 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
-from msa.envelope import Envelope, Kind, Recipient, Submission
+from msa.envelope import Submission
 from sandbox_mta.mta.ports import QueuedRecipient, Settlement
-from sandbox_mta.mta.status import State
+from sandbox_mta.store.claims import Handed, claim, handed
 from sandbox_mta.store.database import Database
 from sandbox_mta.store.settlement_rows import Settled, settle, settled
-from sandbox_mta.store.statements import Statement, Steps, marks
+from sandbox_mta.store.statements import Statement, Steps
 from sandbox_mta.store.submission_rows import (
     Intake,
     Lease,
     Stored,
-    recipient_number,
     submission_row,
 )
 from sandbox_mta.store.times import to_datetime, to_microseconds
@@ -41,44 +40,7 @@ REAP_EVERY_S = 30
 LOOK_EVERY_S = 0.5  # for recipients that other processes store; MySQL only
 
 _FREE = "lease_owner = NULL, lease_until = NULL, lease_epoch = lease_epoch + 1, ready = 1"
-DUE = "FROM recipients WHERE ready = 1 AND due_at <= ? ORDER BY due_at, number LIMIT ?"
-_CLAIMED = """\
-SELECT r.number, r.lease_epoch, s.id, s.kind, s.reverse_path, s.ret, s.envid, s.smtputf8,
-  s.size_octets, r.forward_path, r.notify, r.orcpt, r.state, r.attempts, r.queued_at
-FROM recipients r JOIN submissions s ON s.number = r.number >> 10
-WHERE r.number IN ({marks}) ORDER BY r.due_at, r.number"""
-
 log = logging.getLogger(__name__)
-
-
-class Handed(NamedTuple):
-    """One recipient handed over in memory."""
-
-    number: int
-    recipient: Recipient
-    submission_id: str
-    kind: Kind
-    envelope: Envelope
-    size_octets: int
-    queued_at: int  # microseconds of the clock
-
-    def queued(self) -> QueuedRecipient:
-        envelope = self.envelope
-        return QueuedRecipient(
-            number=self.number,
-            epoch=1,
-            submission_id=self.submission_id,
-            kind=self.kind,
-            reverse_path=envelope.reverse_path,
-            ret=envelope.ret,
-            envid=envelope.envid,
-            smtputf8=envelope.smtputf8,
-            size_octets=self.size_octets,
-            recipient=self.recipient,
-            state=State.QUEUED,
-            attempts=0,
-            queued_at=to_datetime(self.queued_at),
-        )
 
 
 class Deliveries:
@@ -138,7 +100,7 @@ class Deliveries:
         if self._reserved + count > self._most:
             return None
         self._reserved += count
-        return Lease(self._owner, time.time_ns() // 1000 + LEASE_S * 1_000_000)
+        return self._lease()
 
     def dismiss(self, intake: Intake) -> None:
         """Take back the reservation for a submission that wasn't stored."""
@@ -156,21 +118,7 @@ class Deliveries:
             if intake.refusal is None:
                 self.expect(intake.queued_at)
             return
-        submission = intake.submission
-        envelope, size = submission.envelope, len(submission.content)
-        for position, recipient in enumerate(envelope.recipients):
-            number = recipient_number(stored.number, position)
-            self._handed.append(
-                Handed(
-                    number,
-                    recipient,
-                    submission.id,
-                    submission.kind,
-                    envelope,
-                    size,
-                    intake.queued_at,
-                )
-            )
+        self._handed.extend(handed(intake, stored.number))
         self._news.set()
 
     def expect(self, due_at: int) -> None:
@@ -252,6 +200,9 @@ class Deliveries:
     def _is_alone(self) -> bool:
         return self._writer.dialect == "sqlite"
 
+    def _lease(self) -> Lease:
+        return Lease(self._owner, time.time_ns() // 1000 + LEASE_S * 1_000_000)
+
     async def _ask(self, sql: str) -> Any:
         async with self._database.read() as connection:
             return (await connection.exec_driver_sql(sql)).scalar()
@@ -268,7 +219,10 @@ class Deliveries:
         """Tell whether something may be due in the database."""
         if self._due_from is not None and self._due_from <= due:
             return True
-        return not self._is_alone and time.monotonic() - self._looked_at >= LOOK_EVERY_S
+        now = time.monotonic()
+        if now - self._reaped_at >= REAP_EVERY_S:
+            return True
+        return not self._is_alone and now - self._looked_at >= LOOK_EVERY_S
 
     async def _claim_stored(self, due: int, limit: int) -> list[QueuedRecipient]:
         self._looked_at = time.monotonic()
@@ -276,34 +230,14 @@ class Deliveries:
             await self._reap()
         before, self._due_from = self._due_from, None  # what is expected meanwhile counts
         try:
-            rows, next_due = await self._writer.command(partial(self._claim, due, limit))
+            steps = partial(claim, self._writer.dialect, self._lease(), due, limit)
+            claimed, next_due = await self._writer.command(steps)
         except BaseException:
             self.expect(before or 0)
             raise
         if next_due is not None:
             self.expect(next_due)
-        return [_queued(row) for row in rows]
-
-    def _claim(self, due: int, limit: int) -> Steps[tuple[Sequence[tuple[Any, ...]], int | None]]:
-        lease = (self._owner, time.time_ns() // 1000 + LEASE_S * 1_000_000)
-        take = (
-            "UPDATE recipients SET ready = 0, lease_owner = ?, lease_until = ?,"
-            " lease_epoch = lease_epoch + 1 WHERE number IN"
-        )
-        if self._is_alone:
-            sql = f"{take} (SELECT number {DUE}) RETURNING number"
-            numbers = [number for (number,) in (yield Statement(sql, (*lease, due, limit))).rows]
-        else:
-            # Rows that another worker is taking are passed over instead of waited for.
-            sql = f"SELECT number {DUE} FOR UPDATE SKIP LOCKED"
-            numbers = [number for (number,) in (yield Statement(sql, (due, limit))).rows]
-            if numbers:
-                yield Statement(f"{take} ({marks(numbers)})", (*lease, *numbers))
-        left = yield Statement("SELECT MIN(due_at) FROM recipients WHERE ready = 1")
-        if not numbers:
-            return (), left.rows[0][0]
-        claimed = yield Statement(_CLAIMED.format(marks=marks(numbers)), tuple(numbers))
-        return claimed.rows, left.rows[0][0]
+        return claimed
 
     async def _reap(self) -> int:
         """Free recipients whose lease has ended."""
@@ -360,25 +294,3 @@ class _Lane(Lane[Settled, "Stored | bool"]):
 
 def _count(statement: Statement) -> Steps[int]:
     return (yield statement).count
-
-
-def _queued(row: tuple[Any, ...]) -> QueuedRecipient:
-    number, epoch, id, kind, reverse_path, ret, envid, smtputf8, size, *rest = row
-    forward_path, notify, orcpt, state, attempts, queued_at = rest
-    return QueuedRecipient(
-        number=number,
-        epoch=epoch,
-        submission_id=id,
-        kind=Kind(kind),
-        reverse_path=reverse_path,
-        ret=ret,
-        envid=envid,
-        smtputf8=bool(smtputf8),
-        size_octets=size,
-        recipient=Recipient(
-            forward_path, None if notify is None else tuple(notify.split(",")), orcpt
-        ),
-        state=State(state),
-        attempts=attempts,
-        queued_at=to_datetime(queued_at),
-    )

@@ -13,18 +13,17 @@ import sys
 import time
 from asyncio.subprocess import PIPE, Process
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import asdict
 from itertools import count
 from typing import Any, NamedTuple
 
 from msa.envelope import Envelope
-from msa.lint.finding import Finding, Severity
+from msa.lint.finding import Finding
 from sandbox_mta.store.database import Address, Database
+from sandbox_mta.store.findings_lane import FindingsLane, read_finding
 from sandbox_mta.store.lint_worker import DATABASE_FAILED, HEAD, envelope_fields, pack
-from sandbox_mta.store.statements import Insert, Statement, Steps, marks
-from sandbox_mta.store.submission_rows import FINDING, clean
-from sandbox_mta.store.writer import Lane, Writer
+from sandbox_mta.store.writer import Writer
 
 RANGE = 32  # numbers in one request
 IN_FLIGHT = 2  # requests, so that the worker has the next one when it has answered
@@ -71,7 +70,7 @@ class LintFeed:
         self._budget_s = budget_s
         self._command = command
         self.started = asyncio.Event()  # set while a worker runs
-        self._lane = _Lane(self._pump)
+        self._lane = FindingsLane(self._pump)
         writer.add(self._lane)
         self._process: Process | None = None
         self._ids = count(1)
@@ -229,7 +228,7 @@ class LintFeed:
                 text = await process.stdout.readexactly(HEAD.unpack(head)[0])
             except asyncio.IncompleteReadError:
                 return
-            self._take(_load(text))
+            self._take(json.loads(text))
             self._pump()
             self._stop_watch()
             self._start_watch()
@@ -238,7 +237,7 @@ class LintFeed:
         if "findings" in answer:
             judged = self._judging.pop(answer["id"], None)
             if judged is not None and not judged.done():
-                judged.set_result(tuple(map(_finding, answer["findings"])))
+                judged.set_result(tuple(map(read_finding, answer["findings"])))
             return
         wanted = self._asked.pop(answer["id"])
         self._suspects -= set(range(wanted.first, wanted.last + 1))
@@ -310,55 +309,3 @@ class LintFeed:
                 log.error("a message could not be linted before its reply: the worker died")
                 judged.set_result(())
         self._judging.clear()
-
-
-Found = tuple[int, Sequence[Fields]]
-
-
-class _Lane(Lane[Found, bool]):
-    """Results that wait for a commit to ride with."""
-
-    rides = True
-
-    def __init__(self, pump: Callable[[], None]) -> None:
-        super().__init__()
-        self._pump = pump
-
-    def write(self, items: Sequence[Found]) -> Steps[Sequence[bool]]:
-        """Write the findings of submissions that are there and not linted by somebody else."""
-        found = dict(items)
-        numbers = tuple(found)
-        where = f"number IN ({marks(numbers)}) AND linted_at IS NULL"
-        pending = (yield Statement(f"SELECT number FROM submissions WHERE {where}", numbers)).rows
-        if pending:
-            now = time.time_ns() // 1000
-            yield Statement(f"UPDATE submissions SET linted_at = ? WHERE {where}", (now, *numbers))
-        rows = [
-            (number, n, *map(_storable, fields))
-            for (number,) in pending
-            for n, fields in enumerate(found[number])
-        ]
-        if rows:
-            yield Insert(FINDING, f"({marks(rows[0])})", rows)
-        return [True] * len(items)
-
-    def written(self, items: Sequence[Found], outcomes: Sequence[bool]) -> None:
-        self._pump()
-
-    def failed(self, item: Found, error: Exception) -> None:
-        log.error("the findings of submission %d can't be stored", item[0], exc_info=error)
-        self._pump()
-
-
-def _storable(value: Any) -> Any:
-    return clean(value) if isinstance(value, str) else value
-
-
-def _load(text: bytes) -> dict[str, Any]:
-    answer: dict[str, Any] = json.loads(text)
-    return answer
-
-
-def _finding(fields: Fields) -> Finding:
-    finding = Finding(**dict(zip(Finding.__slots__, fields, strict=True)))
-    return replace(finding, severity=Severity(finding.severity))

@@ -88,7 +88,10 @@ def connection_error(address: Address, error: Exception) -> StoreError:
             f"make it: CREATE DATABASE {address.name} CHARACTER SET utf8mb4"
         )
     if code in _NOT_US:
-        return Rejected(f"{address} doesn't let the user {address.user!r} in; check the password")
+        return Rejected(
+            f"{address} doesn't let the user {address.user!r} in; "
+            "check the password, and the rights on the database"
+        )
     return Unavailable(f"no database answers at {address}")
 
 

@@ -14,9 +14,10 @@ import pytest
 from msa.envelope import Kind, Recipient
 from sandbox_mta.mta.ports import ClockState, DeliveryQueue, QueuedRecipient
 from sandbox_mta.mta.status import IllegalTransition, State
+from sandbox_mta.store.claims import DUE
 from sandbox_mta.store.composition import Store
 from sandbox_mta.store.database import Address, Database
-from sandbox_mta.store.deliveries import DUE, LEASE_S, Deliveries
+from sandbox_mta.store.deliveries import LEASE_S, Deliveries
 from sandbox_mta.store.statements import Insert, Result, Statement, Steps
 from sandbox_mta.store.submissions import Submissions
 from sandbox_mta.store.writer import Writer
