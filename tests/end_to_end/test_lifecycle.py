@@ -26,8 +26,8 @@ def test_a_killed_sandbox_leaves_no_process_and_no_port_behind(tmp_path: Path) -
     with Sandbox(tmp_path / "data") as sandbox:
         sandbox.send()
         assert sandbox.process is not None
-        workers = children(sandbox.process.pid)
-        assert workers, "the lint worker should be running"
+        pid = sandbox.process.pid
+        workers = sandbox.wait_for("lint worker", lambda: children(pid))
 
         sandbox.kill()
 
@@ -39,7 +39,8 @@ def test_a_killed_sandbox_leaves_no_process_and_no_port_behind(tmp_path: Path) -
 def test_a_killed_lint_worker_is_replaced(tmp_path: Path) -> None:
     with Sandbox(tmp_path / "data", kafka=False) as sandbox:
         assert sandbox.process is not None
-        [worker] = children(sandbox.process.pid)
+        pid = sandbox.process.pid
+        [worker] = sandbox.wait_for("lint worker", lambda: children(pid))
         subprocess.run(["kill", "-9", str(worker)], check=True)
 
         identifier = sandbox.send()
