@@ -8,8 +8,7 @@ from bridge.ports import EventState
 from msa.envelope import Client, Kind
 from msa.lint.finding import Finding, Severity
 from sandbox_mta.mta.ports import Attempt
-from sandbox_mta.mta.status import Action, State
-from sandbox_mta.store.views import ACTIONS
+from sandbox_mta.mta.status import Action, State, action_of
 
 MAX_SHOWN_RECIPIENTS = 10  # of a message in a list
 
@@ -46,7 +45,7 @@ class StoredRecipient:
     @property
     def action(self) -> Action | None:
         """RFC 3464's word for the state; None when it has none."""
-        return ACTIONS.get(self.state)
+        return action_of(self.state)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,16 +9,9 @@ range of their numbers, so that asking for one message reads its rows alone.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sandbox_mta.mta.status import Action, State
+from sandbox_mta.mta.status import Action, State, action_of
 
-# Undecided, or never attempted: RFC 3464 has no word for the other states.
-ACTIONS: Mapping[State, Action] = {
-    State.DELIVERED: Action.DELIVERED,
-    State.RELAYED: Action.RELAYED,
-    State.DEFERRED: Action.DELAYED,
-    State.BOUNCED: Action.FAILED,
-    State.EXPIRED: Action.FAILED,
-}
+_ACTIONS = {state: action for state in State if (action := action_of(state))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +80,7 @@ def _reply(sql: _Dialect, table: str) -> str:
 
 
 def _action() -> str:
-    words = " ".join(f"WHEN '{state}' THEN '{action}'" for state, action in ACTIONS.items())
+    words = " ".join(f"WHEN '{state}' THEN '{action}'" for state, action in _ACTIONS.items())
     return f"CASE r.state {words} ELSE '' END"
 
 
@@ -99,7 +92,7 @@ def _findings_of(severity: str) -> str:
 
 
 def _recipients_with(*actions: Action) -> str:
-    states = ", ".join(f"'{state}'" for state, action in ACTIONS.items() if action in actions)
+    states = ", ".join(f"'{state}'" for state, action in _ACTIONS.items() if action in actions)
     return f"(SELECT COUNT(*) FROM {_ITS_RECIPIENTS} AND r.state IN ({states}))"
 
 

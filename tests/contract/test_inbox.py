@@ -1,9 +1,11 @@
 """What readers see of the store, on every database."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Engine, event, func, select
 
 from bridge.ports import EventState
 from msa.envelope import Client, Kind
@@ -60,7 +62,7 @@ def many(count: int, *, size_octets: int = 10) -> Steps[None]:
         [(n, f"{n:022d}") for n in numbers],
     )
     yield Insert(
-        "INSERT INTO contents (submission, n, octets)", "(?, 0, '')", [(n,) for n in numbers]
+        "INSERT INTO contents (submission, n, octets)", "(?, 0, X'')", [(n,) for n in numbers]
     )
     yield Insert(
         "INSERT INTO recipients (number, forward_path, state, ready, due_at, queued_at, attempts,"
@@ -368,3 +370,35 @@ async def test_without_a_writer_nothing_is_changed(sample: Inbox, database: Data
     with pytest.raises(StoreError, match="reading only"):
         await reader.mark_read()
     assert await reader.count() == len(ALL)
+
+
+@pytest.mark.parametrize("address", ["sqlite"], indirect=True)
+async def test_lists_and_messages_are_read_by_index(
+    inbox: Inbox, writer: Writer, database: Database
+) -> None:
+    await writer.command(lambda: many(1000))
+    asked: list[tuple[str, Any]] = []
+
+    def note(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        await inbox.page(50)
+        await inbox.page(50, query=query("state:queued"))
+        await inbox.get(f"{7:022d}")
+        await inbox.content(f"{7:022d}")
+        await inbox.timeline(f"{7:022d}")
+        await inbox.events(50)
+        await inbox.position()
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+    assert len(asked) > 15
+    for statement, parameters in asked:
+        async with database.read() as connection:
+            plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            steps = [str(row[-1]) for row in plan]
+        # Counting everything reads the smallest index; nothing reads a table.
+        scans = [s for s in steps if re.match(r"SCAN (?!CONSTANT)(?!.* USING COVERING INDEX)", s)]
+        assert scans == [], statement
