@@ -180,6 +180,12 @@ class Writer:
             await self._next_commit()
 
     async def _run(self) -> None:
+        try:
+            await self._commit_batches()
+        finally:
+            self._closing.set()  # also when a bug of ours ends it: nobody shall wait in vain
+
+    async def _commit_batches(self) -> None:
         while True:
             if batch := self._next_batch():
                 await self._commit(batch)

@@ -1,6 +1,7 @@
 """What the MTA may rely on: each recipient that is due goes to one worker, and comes back."""
 
 import asyncio
+import random
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from msa.envelope import Kind, Recipient
-from sandbox_mta.mta.ports import ClockState, DeliveryQueue, QueuedRecipient
+from sandbox_mta.mta.ports import ClockState, DeliveryQueue, QueuedRecipient, Settlement
 from sandbox_mta.mta.status import IllegalTransition, State
 from sandbox_mta.store.claims import DUE
 from sandbox_mta.store.composition import Store
@@ -21,7 +22,14 @@ from sandbox_mta.store.deliveries import LEASE_S, Deliveries
 from sandbox_mta.store.statements import Insert, Result, Statement, Steps
 from sandbox_mta.store.submissions import Submissions
 from sandbox_mta.store.writer import Writer
-from tests.contract.conftest import SQL_BACKENDS, Bench, BenchClock, Databases, sql_bench
+from tests.contract.conftest import (
+    SQL_BACKENDS,
+    Bench,
+    BenchClock,
+    Databases,
+    memory_bench,
+    sql_bench,
+)
 from tests.contract.mail import BOUNCED, settlement, submission
 
 
@@ -237,6 +245,59 @@ async def test_the_clock_is_kept(bench: Bench) -> None:
     await bench.clock_states.save_clock(state)
 
     assert await bench.clock_states.load_clock() == state
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_every_store_tells_the_same_story(bench: Bench, seed: int) -> None:
+    assert await story(bench, seed) == await story(memory_bench(), seed)
+
+
+async def story(bench: Bench, seed: int) -> list[object]:
+    """Accept, claim, settle and let time pass, in an order that follows from the seed."""
+    draw = random.Random(seed)
+    held: list[QueuedRecipient] = []
+    late: list[QueuedRecipient] = []
+    told: list[object] = []
+    ids: list[str] = []
+    for step in range(60):
+        match draw.choice(("accept", "accept", "claim", "settle", "settle late", "wait")):
+            case "accept":
+                key = draw.choice((None, None, f"key-{draw.randrange(6)}"))
+                made = [Recipient(f"s{step}r{n}@example.org") for n in range(draw.randrange(1, 4))]
+                given = submission(
+                    b"%d" % step,
+                    id=f"{seed:011}{step:011}",
+                    recipients=tuple(made),
+                    submission_key=key,
+                )
+                ids.append(await bench.submissions.accept(given))
+            case "claim":
+                claimed = await bench.deliveries.claim(bench.clock(), 1000)
+                held += sorted(claimed, key=path_of)
+                told += [(path_of(each), each.state, each.attempts) for each in held]
+            case "settle":
+                await bench.deliveries.record([decided(draw, bench, each) for each in held])
+                await bench.deliveries.flush()
+                late, held = held, []
+                told.append(await bench.deliveries.unsettled())
+            case "settle late":
+                await bench.deliveries.record([decided(draw, bench, each) for each in late[:2]])
+                await bench.deliveries.flush()
+            case "wait":
+                bench.clock.now += timedelta(minutes=draw.randrange(90))
+                told.append(await bench.deliveries.next_due())
+    return [*told, ids, [await bench.look(id) for id in sorted(set(ids))]]
+
+
+def path_of(recipient: QueuedRecipient) -> str:
+    return recipient.recipient.forward_path
+
+
+def decided(draw: random.Random, bench: Bench, recipient: QueuedRecipient) -> Settlement:
+    state = draw.choice((State.DELIVERED, State.DEFERRED, State.DEFERRED, State.BOUNCED))
+    if state is not State.DEFERRED:
+        return settlement(recipient, state)
+    return settlement(recipient, state, due_at=bench.clock() + timedelta(minutes=30))
 
 
 # What only a database can be asked.
