@@ -1,6 +1,7 @@
 """What readers see of the store, on every database."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,12 +9,13 @@ import pytest
 from sqlalchemy import Engine, event, func, select
 
 from bridge.ports import EventState
-from msa.envelope import Client, Kind
+from msa.envelope import Client, Envelope, Kind, Recipient, Submission
 from msa.lint.finding import Severity
 from msa.reply import Reply
 from sandbox_mta.mta.status import Action, State
 from sandbox_mta.store import tables
-from sandbox_mta.store.database import Database, StoreError
+from sandbox_mta.store.composition import Store
+from sandbox_mta.store.database import Address, Database, StoreError
 from sandbox_mta.store.inbox import BATCH_MESSAGES, SHOWN_OCTETS, STREAM_PAGE, Inbox
 from sandbox_mta.store.query import Query, parse_query
 from sandbox_mta.store.statements import Insert, Statement, Steps
@@ -402,3 +404,48 @@ async def test_lists_and_messages_are_read_by_index(
         # Counting everything reads the smallest index; nothing reads a table.
         scans = [s for s in steps if re.match(r"SCAN (?!CONSTANT)(?!.* USING COVERING INDEX)", s)]
         assert scans == [], statement
+
+
+async def test_what_was_submitted_is_read_as_it_was(address: Address) -> None:
+    store = Store(address, instance="one", delivers=False)
+    await store.open()
+    content = b"From: Ada <ada@example.org>\r\nSubject: Hi\r\n\r\n" + bytes(range(256)) * 10_000
+    envelope = Envelope(
+        reverse_path="ada@example.org",
+        recipients=(
+            Recipient("bob@example.org", notify=("SUCCESS", "DELAY"), orcpt="rfc822;bob@x"),
+            Recipient("müller@example.org"),
+        ),
+        ret="HDRS",
+        envid="e1",
+        body="8BITMIME",
+        smtputf8=True,
+    )
+    client = Client(address="192.0.2.1", helo="app", user="ada", tls=True)
+    given = Submission(
+        id=WELCOME, envelope=envelope, content=content, accepted_at=NOON, client=client
+    )
+
+    await store.submissions.accept(given, None)
+    await store.submissions.refuse(replace(given, id=REFUSED), Reply(550, "6.0", "Bad"), ())
+
+    message = await store.inbox.get(WELCOME)
+    refused = await store.inbox.get(REFUSED)
+    stored = await store.inbox.content(WELCOME)
+    await store.close()
+    assert message is not None
+    assert refused is not None
+    assert stored == content
+    assert (message.ret, message.envid, message.body, message.smtputf8) == (
+        *("HDRS", "e1", "8BITMIME"),
+        True,
+    )
+    assert (message.client, message.accepted_at, message.lint) == (client, NOON, "pending")
+    assert (message.author, message.subject) == ("Ada <ada@example.org>", "Hi")
+    assert (
+        tuple(Recipient(r.forward_path, r.notify, r.orcpt) for r in message.recipients)
+        == envelope.recipients
+    )
+    assert (refused.accepted_at, refused.refused_at) == (None, NOON)
+    assert {recipient.state for recipient in refused.recipients} == {State.REJECTED}
+    assert {recipient.reply for recipient in refused.recipients} == {"550 5.6.0 Bad"}
