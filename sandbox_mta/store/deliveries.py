@@ -23,7 +23,7 @@ from sandbox_mta.mta.ports import QueuedRecipient, Settlement
 from sandbox_mta.store.claims import Handed, claim, handed
 from sandbox_mta.store.database import Database
 from sandbox_mta.store.settlement_rows import Settled, settle, settled
-from sandbox_mta.store.statements import Statement, Steps
+from sandbox_mta.store.statements import Statement, Steps, Value
 from sandbox_mta.store.submission_rows import (
     Intake,
     Lease,
@@ -66,6 +66,7 @@ class Deliveries:
         self._news = asyncio.Event()
         self._due_from: int | None = 0  # no recipient of ours is due before; None: none waits
         self._looked_at = self._reaped_at = 0.0
+        self._doubtful: list[Lease] = []  # of claims that failed, and may be durable all the same
         self._listeners: list[Callable[[int], None]] = []
         self._lane = _Lane(self)
         writer.add(self._lane)
@@ -81,11 +82,10 @@ class Deliveries:
     async def recover(self) -> int:
         """Free what a dead process of this name held, and return how many; call before claiming."""
         if self._is_alone:  # then every lease is an old one, whatever the name was
-            mine = Statement(f"UPDATE recipients SET {_FREE} WHERE lease_owner IS NOT NULL")
+            freed = await self._free("lease_owner IS NOT NULL")
         else:
-            sql = f"UPDATE recipients SET {_FREE} WHERE lease_owner = ?"
-            mine = Statement(sql, (self._owner,))
-        return await self._writer.command(partial(_count, mine)) + await self._reap()
+            freed = await self._free("lease_owner = ?", self._owner)
+        return freed + await self._reap()
 
     async def release(self) -> None:
         """Give back what this process holds, so that another need not wait for the leases' end."""
@@ -228,23 +228,32 @@ class Deliveries:
         self._looked_at = time.monotonic()
         if self._looked_at - self._reaped_at >= REAP_EVERY_S:
             await self._reap()
+        while self._doubtful:
+            await self._free("lease_owner = ? AND lease_until = ?", *self._doubtful[-1])
+            self._doubtful.pop()
+        lease = self._lease()
         before, self._due_from = self._due_from, None  # what is expected meanwhile counts
         try:
-            steps = partial(claim, self._writer.dialect, self._lease(), due, limit)
+            steps = partial(claim, self._writer.dialect, lease, due, limit)
             claimed, next_due = await self._writer.command(steps)
         except BaseException:
+            self._doubtful.append(lease)
             self.expect(before or 0)
             raise
         if next_due is not None:
             self.expect(next_due)
         return claimed
 
+    async def _free(self, where: str, *values: Value) -> int:
+        """Let the recipients that a condition finds be claimed again, and count them."""
+        sql = f"UPDATE recipients SET {_FREE} WHERE {where}"
+        return await self._writer.command(partial(_count, Statement(sql, values)))
+
     async def _reap(self) -> int:
         """Free recipients whose lease has ended."""
         self._reaped_at = time.monotonic()
-        sql = f"UPDATE recipients SET {_FREE} WHERE lease_owner IS NOT NULL AND lease_until < ?"
-        ended = Statement(sql, (time.time_ns() // 1000,))
-        freed = await self._writer.command(partial(_count, ended))
+        now = time.time_ns() // 1000
+        freed = await self._free("lease_owner IS NOT NULL AND lease_until < ?", now)
         if freed:
             log.warning("%d recipients were claimed and never settled; they are free again", freed)
             self.expect(0)

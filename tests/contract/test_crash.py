@@ -146,8 +146,10 @@ async def test_a_server_that_keeps_closing_connections_loses_and_doubles_nothing
                 await store.deliveries.record([settlement(each) for each in claimed])
             await store.deliveries.wait(0.1)
 
+    calm = asyncio.Event()
+
     async def disturb() -> None:
-        while True:
+        while not calm.is_set():
             await asyncio.to_thread(disconnect_all, address)
             await asyncio.sleep(0.05)
 
@@ -155,8 +157,8 @@ async def test_a_server_that_keeps_closing_connections_loses_and_doubles_nothing
     async with asyncio.timeout(WAIT_S):
         stored = await asyncio.gather(*(session() for _ in range(SESSIONS)))
         acknowledged = [id for some in stored for id in some]
-        others[1].cancel()
-        await asyncio.wait([others[1]])
+        calm.set()
+        await others[1]
         while await store.deliveries.unsettled():
             await store.deliveries.flush()
         others[0].cancel()

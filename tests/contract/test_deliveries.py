@@ -3,12 +3,13 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -16,12 +17,12 @@ from msa.envelope import Kind, Recipient
 from sandbox_mta.mta.ports import ClockState, DeliveryQueue, QueuedRecipient, Settlement
 from sandbox_mta.mta.status import IllegalTransition, State
 from sandbox_mta.store.claims import DUE
-from sandbox_mta.store.composition import Store
-from sandbox_mta.store.database import Address, Database
+from sandbox_mta.store.composition import Store, connection_to
+from sandbox_mta.store.database import Address, Database, Unavailable
 from sandbox_mta.store.deliveries import LEASE_S, Deliveries
 from sandbox_mta.store.statements import Insert, Result, Statement, Steps
 from sandbox_mta.store.submissions import Submissions
-from sandbox_mta.store.writer import Writer
+from sandbox_mta.store.writer import Connection, OutcomeUnknown, Writer
 from tests.contract.conftest import (
     SQL_BACKENDS,
     Bench,
@@ -31,6 +32,8 @@ from tests.contract.conftest import (
     sql_bench,
 )
 from tests.contract.mail import BOUNCED, settlement, submission
+
+T = TypeVar("T")
 
 
 async def settle(queue: DeliveryQueue, *recipients: QueuedRecipient, state: State) -> None:
@@ -381,6 +384,45 @@ async def test_an_ended_lease_is_freed(writer: Writer, database: Database) -> No
 
     assert again.number == claimed.number
     assert again.epoch > claimed.epoch
+
+
+class Forgetful:
+    """A connection that loses the answer to its next commit, once it is told to."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.dialect = connection.dialect
+        self.open, self.close = connection.open, connection.close
+        self.loses_answer = False
+
+    async def transact(self, write: Callable[[], Steps[T]]) -> T:
+        outcome = await self._connection.transact(write)
+        if self.loses_answer:
+            self.loses_answer = False
+            raise OutcomeUnknown("the connection broke", outcome)
+        return outcome
+
+
+async def test_a_claim_whose_answer_was_lost_is_made_again(
+    address: Address, database: Database, stack: AsyncExitStack
+) -> None:
+    connection = Forgetful(connection_to(address))
+    writer = Writer(connection)
+    clock = BenchClock()
+    deliveries = Deliveries(writer, database, owner="one", now=clock, hand_over=False)
+    submissions = Submissions(writer, deliveries)
+    await writer.open()
+    stack.push_async_callback(writer.close)
+    await deliveries.recover()
+    await submissions.accept(submission())
+    connection.loses_answer = True
+
+    with pytest.raises(Unavailable):
+        await deliveries.claim(clock(), 10)
+    [claimed] = await deliveries.claim(clock(), 10)
+    await settle(deliveries, claimed, state=State.DELIVERED)
+
+    assert await deliveries.unsettled() == 0
 
 
 async def test_a_claim_reads_the_index_of_what_is_ready(writer: Writer, database: Database) -> None:
