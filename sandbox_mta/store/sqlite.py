@@ -4,16 +4,26 @@ import asyncio
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from sandbox_mta.store.database import OutOfSpace, Unavailable
-from sandbox_mta.store.statements import Insert, InsertNumbered, Result, Step, Steps, Update
+from sandbox_mta.store.statements import (
+    Insert,
+    InsertNumbered,
+    Result,
+    Row,
+    Step,
+    Steps,
+    Update,
+    Value,
+)
 
 T = TypeVar("T")
 
+MAX_ROWS = 64  # in one statement
 BUSY_TIMEOUT_S = 5  # for a reader's recovery or a backup tool; no other writer is meant to exist
 PRAGMAS = (
     "journal_mode = WAL",
@@ -115,34 +125,75 @@ class SqliteConnection:
     def _execute(self, step: Step) -> Result:
         match step:
             case Insert():
-                cursor = self._connection.executemany(f"{step.into} VALUES {step.row}", step.rows)
-                return Result(count=cursor.rowcount)
+                return Result(count=self._insert(step.into, step.row, step.rows))
             case InsertNumbered():
                 return self._insert_numbered(step)
             case Update():
-                changed = ", ".join([*(f"{name} = ?" for name in step.columns), step.always])
-                found = " AND ".join([*(f"{name} = ?" for name in step.keys), step.where])
-                sql = f"UPDATE {step.table} SET {changed} WHERE {found}"
-                return Result(count=self._connection.executemany(sql, step.rows).rowcount)
+                return Result(count=self._update(step))
             case _:
                 cursor = self._connection.execute(step.sql, step.values)
                 return Result(cursor.fetchall(), cursor.rowcount)
+
+    def _insert(self, into: str, row: str, rows: Sequence[Row]) -> int:
+        return sum(
+            self._connection.execute(
+                f"{into} VALUES {', '.join([row] * len(some))}", _flattened(some)
+            ).rowcount
+            for some in _in_powers_of_two(rows)
+        )
 
     def _insert_numbered(self, step: InsertNumbered) -> Result:
         # The only writer may count by itself. The highest number is remembered, since SQLite
         # would give a deleted row's number to the next one, and results for the old one may be
         # under way.
-        sql = f"SELECT COALESCE(MAX(number), 0) FROM {step.table}"
-        stored = self._connection.execute(sql).fetchone()[0]
-        first = max(stored, self._highest.get(step.table, 0)) + 1
+        if step.table not in self._highest:
+            sql = f"SELECT COALESCE(MAX(number), 0) FROM {step.table}"
+            self._highest[step.table] = self._connection.execute(sql).fetchone()[0]
+        first = self._highest[step.table] + 1
         numbers = range(first, first + len(step.rows))
-        marks = ", ".join("?" for _ in step.columns)
-        cursor = self._connection.executemany(
-            f"INSERT INTO {step.table} (number, {', '.join(step.columns)}) VALUES (?, {marks})",
-            ((number, *row) for number, row in zip(numbers, step.rows, strict=True)),
+        count = self._insert(
+            f"INSERT INTO {step.table} (number, {', '.join(step.columns)})",
+            f"({', '.join('?' for _ in range(len(step.columns) + 1))})",
+            [(number, *row) for number, row in zip(numbers, step.rows, strict=True)],
         )
         self._highest[step.table] = numbers[-1]
-        return Result(count=cursor.rowcount, numbers=numbers)
+        return Result(count=count, numbers=numbers)
+
+    def _update(self, step: Update) -> int:
+        width = len(step.columns) + len(step.keys)
+        row = f"({', '.join('?' for _ in range(width))})"
+        names = [f"column{n}" for n in range(1, width + 1)]  # what SQLite calls those of VALUES
+        values = dict(zip((*step.columns, *step.keys), names, strict=True))
+        changed = ", ".join(
+            [*(f"{name} = new.{values[name]}" for name in step.columns), step.always]
+        )
+        found = " AND ".join(f"{step.table}.{name} = new.{values[name]}" for name in step.keys)
+        return sum(
+            self._connection.execute(
+                f"UPDATE {step.table} SET {changed}"
+                f" FROM (VALUES {', '.join([row] * len(some))}) AS new"
+                f" WHERE {found} AND {step.where}",
+                _flattened(some),
+            ).rowcount
+            for some in _in_powers_of_two(step.rows)
+        )
+
+
+def _in_powers_of_two(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """Cut rows so that a few prepared statements serve any number of them.
+
+    One statement for many rows, since the driver gives the GIL away and takes it back at every
+    step: between two cores that costs more than the row itself.
+    """
+    start = 0
+    while start < len(rows):
+        size = min(MAX_ROWS, 1 << ((len(rows) - start).bit_length() - 1))
+        yield rows[start : start + size]
+        start += size
+
+
+def _flattened(rows: Sequence[Row]) -> list[Value]:
+    return [value for row in rows for value in row]
 
 
 def _translated(error: sqlite3.Error) -> Exception:
