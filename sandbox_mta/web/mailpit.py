@@ -8,10 +8,7 @@ Mailpit's keys, since its clients compare whole objects. What was refused in ses
 import hashlib
 import json
 import re
-from collections import OrderedDict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from html import unescape
+from collections.abc import Iterable
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -22,90 +19,12 @@ from sandbox_mta.store.inbox import Inbox
 from sandbox_mta.store.query import Query
 from sandbox_mta.store.stored import StoredMessage, Summary
 from sandbox_mta.web.api import instant
+from sandbox_mta.web.facts import Facts, FactsCache, read_facts
 
 DEFAULT_LIMIT = 50
 NO_LIMIT = 1_000_000  # Mailpit's limit=0
-MAX_SNIPPET = 250  # characters
-CACHED = 2_000  # messages whose parsed facts are kept; content never changes
-
-MAX_SCANNED = 50_000  # characters of a body that a snippet is looked for in
 
 ACCEPTED = Query(accepted_only=True)
-_TAG_NAME = re.compile(r"[A-Za-z]{1,20}")
-_UNSEEN = frozenset({"style", "script", "head", "title"})
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What a list shows of a message's content."""
-
-    author: Address
-    to: tuple[Address, ...]
-    cc: tuple[Address, ...]
-    bcc: tuple[Address, ...]
-    reply_to: tuple[Address, ...]
-    snippet: str
-    attachments: int
-
-
-class FactsCache:
-    """Facts of the messages asked for last."""
-
-    def __init__(self, inbox: Inbox) -> None:
-        self._inbox = inbox
-        self._kept: OrderedDict[str, Facts] = OrderedDict()
-
-    async def of(self, summary: Summary) -> Facts:
-        found = self._kept.pop(summary.id, None)
-        if found is None:
-            content = await self._inbox.content(summary.id) or b""
-            found = read_facts(View(content), summary.forward_paths)
-        self._kept[summary.id] = found
-        if len(self._kept) > CACHED:
-            self._kept.popitem(last=False)
-        return found
-
-
-def read_facts(view: View, forward_paths: Sequence[str]) -> Facts:
-    """Read a message's facts; recipients that no field names are its blind copies."""
-    to, cc, bcc = view.addresses("to"), view.addresses("cc"), view.addresses("bcc")
-    named = {address.address.lower() for address in (*to, *cc, *bcc)}
-    blind = tuple(Address("", path) for path in forward_paths if path.lower() not in named)
-    return Facts(
-        author=_author(view),
-        to=to,
-        cc=cc,
-        bcc=(*bcc, *blind),
-        reply_to=view.addresses("reply-to"),
-        snippet=snippet(view),
-        attachments=sum(1 for part in view.attachments if not part.inline),
-    )
-
-
-def _author(view: View) -> Address:
-    return next(iter(view.addresses("from")), Address("", ""))
-
-
-def snippet(view: View) -> str:
-    """Return the beginning of what the message says, on one line."""
-    text = view.text or strip_tags(view.html[:MAX_SCANNED])
-    return " ".join(text[:MAX_SCANNED].split())[:MAX_SNIPPET]
-
-
-def strip_tags(html: str) -> str:
-    """Return the text between tags; what stands in `_UNSEEN` elements is left out."""
-    pieces, position = [], 0
-    while (start := html.find("<", position)) >= 0:
-        pieces.append(html[position:start])
-        name = _TAG_NAME.match(html, start + 1)
-        unseen = name is not None and name[0].lower() in _UNSEEN
-        # A tag or element that never ends takes the rest with it, so this stays linear.
-        end = html.find(f"</{name[0]}" if name and unseen else ">", start)
-        if end < 0:
-            return unescape(" ".join(pieces))
-        position = html.find(">", end) + 1 or len(html)
-    pieces.append(html[position:])
-    return unescape(" ".join(pieces))
 
 
 def _address(address: Address) -> dict[str, str]:
@@ -209,7 +128,7 @@ def router(inbox: Inbox) -> APIRouter:
                 "messages_unread": unread,
                 "start": first,
                 "tags": [],
-                "messages": [summary_as_dict(one, await facts.of(one)) for one in page],
+                "messages": [summary_as_dict(one, await facts.whole(one)) for one in page],
             }
         )
 

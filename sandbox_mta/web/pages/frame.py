@@ -1,7 +1,9 @@
 """The document inside the preview's frame: the message's own HTML, isolated but not sanitised.
 
 The frame's sandbox and the document's policy isolate it; nothing else is changed, so that it looks
-as its author wrote it. Only inline images are embedded, links open outside, and `base` is removed.
+as its author wrote it. Only inline images are embedded, links open outside, and `base` and `link`
+lose their meaning: the one would turn links elsewhere, the other can look up and connect to hosts
+(`preconnect`, `dns-prefetch`), which no policy forbids.
 """
 
 import base64
@@ -9,12 +11,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-MAX_INLINE_OCTETS = 262_144  # an inline image above this is not embedded
+MAX_DOCUMENT = 4_000_000  # characters of HTML that are shown; browsers choke on more
+MAX_INLINE_OCTETS = 5_000_000  # an inline image above this is not embedded
+# All that is embedded in a document; one small picture may be named a million times.
+MAX_EMBEDDED_OCTETS = 10_000_000
+MAX_SCANNED = 500_000  # characters in which remote items are counted
 
 SANDBOX = "allow-popups allow-popups-to-escape-sandbox"
 
 _LINK = re.compile(r"<(a|area|form)(?=[\s>/])", re.IGNORECASE)
-_BASE = re.compile(r"<base(?=[\s>/])[^>]{0,2048}>", re.IGNORECASE)
+_BASE = re.compile(r"<(base)(?=[\s>/])", re.IGNORECASE)
+_HINT = re.compile(r"<(base|link)(?=[\s>/])", re.IGNORECASE)
 _CID = re.compile(r"cid:([^\s\"'<>()\\]{1,998})", re.IGNORECASE)
 _REMOTE = re.compile(
     r"(?:\b(?:src|background|poster|srcset)\s*=\s*[\"']?\s*|url\(\s*[\"']?\s*|@import\s+[\"'])"
@@ -45,24 +52,31 @@ def policy(*, remote: bool) -> str:
     )
 
 
-def document(html: str, inline: Mapping[str, Inline]) -> str:
+def document(html: str, inline: Mapping[str, Inline], *, remote: bool = False) -> str:
     """Return the frame's document; `inline` are the parts by Content-ID without brackets."""
+    room = MAX_EMBEDDED_OCTETS
 
     def embed(match: re.Match[str]) -> str:
+        nonlocal room
         part = inline.get(match[1])
-        if part is None or len(part.octets) > MAX_INLINE_OCTETS or not _is_image(part):
+        if part is None or not _is_image(part):
             return match[0]
+        size = len(part.octets)
+        if size > min(MAX_INLINE_OCTETS, room):
+            return match[0]
+        room -= size
         return f"data:{part.content_type};base64,{base64.b64encode(part.octets).decode('ascii')}"
 
+    # An unknown element is nothing; to cut the tag out would need its end, which may be missing.
+    shown = (_BASE if remote else _HINT).sub(r"<no-\1", html[:MAX_DOCUMENT])
     # Of two attributes of one name the first counts, so ours go right behind the tag's name.
-    without_base = _BASE.sub("", html)
-    outward = _LINK.sub(r'<\1 target="_blank" rel="noopener noreferrer"', without_base)
-    return _CID.sub(embed, outward)
+    shown = _LINK.sub(r'<\1 target="_blank" rel="noopener noreferrer"', shown)
+    return _CID.sub(embed, shown)
 
 
 def count_remote(html: str) -> int:
     """Count what the HTML would load from elsewhere."""
-    return sum(1 for _ in _REMOTE.finditer(html))
+    return sum(1 for _ in _REMOTE.finditer(html, 0, MAX_SCANNED))
 
 
 def _is_image(part: Inline) -> bool:

@@ -1,37 +1,20 @@
 """The journey of a message as a picture: one time axis for all recipients, one lane for each.
 
-Pure: moments in, percentages and words out. Waits longer than `COLLAPSE_S` become a hatched band of
-fixed width that names their length, so that five days fit beside five milliseconds.
+Pure: moments in, percentages and words out. The worst comes first; of more than `MAX_LANES`
+recipients those in one state fold into a group.
 """
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from datetime import datetime, timedelta
+from itertools import groupby, pairwise
 
-COLLAPSE_S = 60.0
-LEFT, RIGHT = 3.0, 97.0  # percent of the axis that is used
-GAP_WEIGHT, STEP_WEIGHT = 3.0, 1.0
-TICK_ROOM = 11.0  # percent a label needs
-GAP_ROOM = 5.0
+from sandbox_mta.web.pages.axis import Axis, axis, duration
+from sandbox_mta.web.pages.states import count_states, mark_of, severity_of
 
-MARKS = {
-    "accepted": "ok",
-    "delivered": "ok",
-    "relayed": "ok",
-    "deferred": "warn",
-    "held": "warn",
-    "bounced": "bad",
-    "expired": "bad",
-    "rejected": "bad",
-    "suppressed": "bad",
-    "cancelled": "idle",
-}
-
-
-def mark_of(state: str) -> str:
-    """Return the shape and colour of a state: ok, warn, bad or idle."""
-    return MARKS.get(state, "idle")
+MAX_LANES = 20  # that stand without groups
+MAX_OPEN = 3  # lanes whose story is told without a click
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +24,9 @@ class Moment:
     at: datetime  # time of the clock, UTC
     what: str  # a state, or "attempting"
     attempt: int = 0
-    exchanger: str = ""
     reply: str = ""
+    why: str = ""  # where it happened and which rule decided it
+    before: tuple[str, ...] = ()  # what other exchangers said during the same attempt
     is_due: bool = False
 
 
@@ -55,38 +39,6 @@ class Recipient:
     attempts: int
     reason: str
     moments: tuple[Moment, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    x: float
-    width: float
-    text: str
-
-    @property
-    def middle(self) -> float:
-        return round(self.x + self.width / 2, 2)
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    x: float
-    text: str
-    is_last: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """Where each instant lies, in percent of the width."""
-
-    places: dict[datetime, float]
-    gaps: tuple[Gap, ...]
-    ticks: tuple[Tick, ...]
-    now: float | None
-
-    @property
-    def label(self) -> str:
-        return ", then ".join(tick.text for tick in self.ticks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +65,17 @@ class Step:
     code: str = ""
     reply: str = ""
     why: str = ""
+    before: tuple[str, ...] = ()
     waits: str = ""
-    is_due: bool = False
+    due_in_s: int | None = None  # how far to move the clock until this happens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
+    """One recipient: a picture, and the story in words."""
+
     forward_path: str
+    state: str
     mark: str
     state_text: str
     attempts_text: str
@@ -130,107 +86,88 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """Lanes that fold together; without a `text` they always stand."""
+
+    mark: str
+    text: str
+    lanes: tuple[Lane, ...]
+
+    @property
+    def is_open(self) -> bool:
+        return not self.text or self.mark in ("bad", "warn")
+
+
+@dataclass(frozen=True, slots=True)
 class Journey:
     axis: Axis
-    lanes: tuple[Lane, ...]
+    groups: tuple[Group, ...]
     counts: tuple[tuple[str, str], ...]
+    is_waiting: bool  # whether moving the clock would change anything
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        return tuple(lane for group in self.groups for lane in group.lanes)
 
 
 def draw(recipients: Sequence[Recipient], now: datetime) -> Journey:
     """Lay out the journey of a message at time `now` of the clock."""
-    instants = {moment.at for recipient in recipients for moment in recipient.moments}
-    axis = _axis(sorted(instants), now)
-    only = len(recipients) == 1
-    lanes = tuple(_lane(recipient, axis, now, only) for recipient in recipients)
-    return Journey(axis, lanes, count_states(recipient.state for recipient in recipients))
-
-
-def count_states(states: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    """Count states for people, the worst first: (("bad", "1 bounced"), ("ok", "2 delivered"))."""
-    counted: dict[str, int] = {}
-    for state in states:
-        counted[state] = counted.get(state, 0) + 1
-    order = ("bad", "warn", "idle", "ok")
-    return tuple(
-        (mark_of(state), f"{counted[state]} {state}")
-        for state in sorted(counted, key=lambda state: (order.index(mark_of(state)), state))
+    moments = [moment for recipient in recipients for moment in recipient.moments]
+    drawn = axis(sorted({moment.at for moment in moments}), now)
+    opened = _opened(recipients)
+    ordered = sorted(recipients, key=lambda each: (severity_of(each.state), each.state))
+    return Journey(
+        drawn,
+        _groups([_lane(each, drawn, now, is_open=each in opened) for each in ordered]),
+        count_states(recipient.state for recipient in recipients),
+        is_waiting=any(moment.is_due for moment in moments),
     )
 
 
-def _axis(instants: list[datetime], now: datetime) -> Axis:
-    if not instants:
-        return Axis({}, (), (), None)
-    # "Now" is drawn when something is still to come; a finished journey has no need of it.
-    shown = sorted({*instants, now}) if instants[-1] > now else instants
-    weights = [_weight(later - sooner) for sooner, later in pairwise(shown)]
-    scale = (RIGHT - LEFT) / sum(weights) if weights else 0.0
-    places, gaps, x = {shown[0]: LEFT}, [], LEFT
-    for (sooner, later), weight in zip(pairwise(shown), weights, strict=True):
-        width = weight * scale
-        if (later - sooner).total_seconds() > COLLAPSE_S:
-            inner = min(width * 0.6, 9.0)
-            text = duration(later - sooner) if inner >= GAP_ROOM else ""
-            gaps.append(Gap(round(x + (width - inner) / 2, 2), round(inner, 2), text))
-        x += width
-        places[later] = round(x, 2)
-    return Axis(places, tuple(gaps), _ticks(instants, places), places.get(now))
+def _opened(recipients: Sequence[Recipient]) -> Sequence[Recipient]:
+    """Return those whose story is told without a click: the only one, or the few in trouble."""
+    if len(recipients) == 1:
+        return recipients
+    troubled = [each for each in recipients if mark_of(each.state) in ("bad", "warn")]
+    return troubled if len(troubled) <= MAX_OPEN else ()
 
 
-def _weight(span: timedelta) -> float:
-    seconds = span.total_seconds()
-    return GAP_WEIGHT if seconds > COLLAPSE_S else STEP_WEIGHT * (0.4 + seconds / COLLAPSE_S)
+def _groups(lanes: Sequence[Lane]) -> tuple[Group, ...]:
+    if len(lanes) <= MAX_LANES:
+        return (Group("", "", tuple(lanes)),) if lanes else ()
+    groups = []
+    for state, some in groupby(lanes, key=lambda lane: lane.state):
+        folded = tuple(some)
+        groups.append(Group(folded[0].mark, f"{len(folded)} {state}", folded))
+    return tuple(groups)
 
 
-def _ticks(instants: list[datetime], places: dict[datetime, float]) -> tuple[Tick, ...]:
-    ticks: list[Tick] = []
-    several_days = instants[0].date() != instants[-1].date()
-    room = TICK_ROOM * (1.6 if several_days else 1)
-    for at in instants:
-        x = places[at]
-        if not ticks or x - ticks[-1].x >= room:
-            text = f"{at:%d %b %H:%M}" if several_days else f"{at:%H:%M:%S}"
-            ticks.append(Tick(x, text, is_last=x > 100 - room))
-    return tuple(ticks)
-
-
-def duration(span: timedelta) -> str:
-    """Say a span as people do: `5 min`, `1 h 7 min`, `2 d 4 h`."""
-    seconds = round(span.total_seconds())
-    for size, name, small, small_name in (
-        (86_400, "d", 3_600, "h"),
-        (3_600, "h", 60, "min"),
-        (60, "min", 1, "s"),
-    ):
-        if seconds >= size:
-            rest = seconds % size // small
-            return f"{seconds // size} {name}" + (f" {rest} {small_name}" if rest else "")
-    return f"{seconds} s"
-
-
-def _lane(recipient: Recipient, axis: Axis, now: datetime, only: bool) -> Lane:
-    stops = [m for m in recipient.moments if m.what != "attempting"]
-    dots = tuple(Dot(axis.places[m.at], "idle" if m.is_due else mark_of(m.what)) for m in stops)
-    lines = tuple(
-        Line(
-            axis.places[sooner.at],
-            axis.places[later.at],
-            "warn" if sooner.what == "deferred" else mark_of(later.what),
-            is_wait=sooner.what == "deferred" or later.is_due,
-        )
-        for sooner, later in pairwise(stops)
-    )
+def _lane(recipient: Recipient, drawn: Axis, now: datetime, *, is_open: bool) -> Lane:
+    stops = [m for m in recipient.moments if m.what != "attempting" or m.is_due]
     mark = mark_of(recipient.state)
     code = _last_code(stops)
     return Lane(
         forward_path=recipient.forward_path,
+        state=recipient.state,
         mark=mark,
         state_text=recipient.state.capitalize() + (f" {code}" if code and mark != "ok" else ""),
         attempts_text=_attempts(recipient),
-        dots=dots,
-        lines=lines,
-        steps=_steps(recipient, now),
-        is_open=only or mark in ("bad", "warn"),
+        dots=tuple(Dot(drawn.places[m.at], "idle" if m.is_due else _mark(m)) for m in stops),
+        lines=tuple(_line(sooner, later, drawn) for sooner, later in pairwise(stops)),
+        steps=_steps(recipient, drawn, now),
+        is_open=is_open,
     )
+
+
+def _line(sooner: Moment, later: Moment, drawn: Axis) -> Line:
+    is_wait = sooner.what == "deferred" or later.is_due
+    mark = "warn" if sooner.what == "deferred" else mark_of(later.what)
+    return Line(drawn.places[sooner.at], drawn.places[later.at], mark, is_wait)
+
+
+def _mark(moment: Moment) -> str:
+    # To be queued is a success as an event, though as a state it is nothing yet.
+    return "ok" if moment.what == "queued" else mark_of(moment.what)
 
 
 def _attempts(recipient: Recipient) -> str:
@@ -246,40 +183,51 @@ def _last_code(moments: Sequence[Moment]) -> str:
     return ""
 
 
-def _steps(recipient: Recipient, now: datetime) -> tuple[Step, ...]:
-    steps = []
-    moments = recipient.moments
-    for index, moment in enumerate(moments):
-        later = moments[index + 1] if index + 1 < len(moments) else None
-        steps.append(_step(moment, later, now))
-    return tuple(steps)
+def _steps(recipient: Recipient, drawn: Axis, now: datetime) -> tuple[Step, ...]:
+    # The reply to an attempt says that it was made.
+    moments = [m for m in recipient.moments if m.what != "attempting" or m.is_due]
+    later = [*moments[1:], None]
+    return tuple(_step(m, after, drawn, now) for m, after in zip(moments, later, strict=True))
 
 
-def _step(moment: Moment, later: Moment | None, now: datetime) -> Step:
-    time = f"{moment.at.astimezone(UTC):%d %b %H:%M:%S}"
+def _step(moment: Moment, later: Moment | None, drawn: Axis, now: datetime) -> Step:
+    time = drawn.time_text(moment.at)
     if moment.is_due:
-        wait = moment.at - now
-        due = "is due" if wait <= timedelta(0) else f"is due in {duration(wait)}"
-        return Step(time=time, title=f"Attempt {moment.attempt} {due}", mark="idle", is_due=True)
-    code = " ".join(moment.reply.split()[:2]) if moment.reply else ""
+        return _due(moment, time, now)
+    code, text = _split(moment.reply)
     waits = ""
     if moment.what == "deferred" and later is not None:
         waits = f"then waits {duration(later.at - moment.at)}"
     return Step(
         time=time,
         title=_title(moment),
-        mark=mark_of(moment.what),
+        mark=_mark(moment),
         code=code,
-        reply=moment.reply.partition(" ")[2].partition(" ")[2],
-        why=f"at {moment.exchanger}" if moment.exchanger else "",
+        reply=text,
+        why=moment.why,
+        before=moment.before,
         waits=waits,
     )
+
+
+def _due(moment: Moment, time: str, now: datetime) -> Step:
+    wait = moment.at - now
+    due = "is due" if wait <= timedelta(0) else f"is due in {duration(wait)}"
+    seconds = max(0, math.ceil(wait.total_seconds()))
+    return Step(time=time, title=f"Attempt {moment.attempt} {due}", mark="idle", due_in_s=seconds)
+
+
+def _split(reply: str) -> tuple[str, str]:
+    """Split a reply into its codes and its text; the enhanced code may be missing."""
+    words = reply.split(" ", 2)
+    if len(words) > 1 and words[1][:1].isdigit():
+        return " ".join(words[:2]), " ".join(words[2:])
+    return words[0], " ".join(words[1:])
 
 
 def _title(moment: Moment) -> str:
     titles = {
         "queued": "Accepted into the queue",
-        "attempting": f"Attempt {moment.attempt}",
         "rejected": "Refused in the SMTP session",
     }
     if moment.what in titles:

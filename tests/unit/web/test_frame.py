@@ -3,6 +3,8 @@ import base64
 import pytest
 
 from sandbox_mta.web.pages.frame import (
+    MAX_DOCUMENT,
+    MAX_EMBEDDED_OCTETS,
     MAX_INLINE_OCTETS,
     Inline,
     count_remote,
@@ -42,8 +44,43 @@ def test_links_open_outside_whatever_the_message_says() -> None:
     assert document("<abbr>a</abbr><article>", {}) == "<abbr>a</abbr><article>"
 
 
-def test_base_is_removed() -> None:
-    assert document('<head><BASE href="https://evil.example/"></head>', {}) == "<head></head>"
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<BASE href="https://evil.example/">',
+        "<base\thref=//evil.example " + "x" * 5000 + ">",
+        "<link rel=preconnect href=//evil.example",
+        '<link/rel="dns-prefetch"href="//evil.example">',
+    ],
+)
+def test_what_turns_links_elsewhere_or_connects_is_no_element_any_more(html: str) -> None:
+    shown = document(html, {}).lower()
+
+    assert "<base" not in shown
+    assert "<link" not in shown
+
+
+def test_style_sheets_are_linked_when_the_reader_loads_what_is_remote() -> None:
+    html = '<link rel=stylesheet href="https://x.example/a.css">'
+
+    assert document(html, {}, remote=True) == html
+
+
+def test_a_picture_that_is_named_a_thousand_times_fills_no_memory() -> None:
+    large = Inline("image/png", b"x" * 1_000_000)
+
+    shown = document('<img src="cid:a">' * 1000, {"a": large})
+
+    assert len(shown) < 2 * MAX_EMBEDDED_OCTETS
+    assert shown.endswith('<img src="cid:a">')
+
+
+def test_a_huge_document_is_cut() -> None:
+    assert len(document("x" * (MAX_DOCUMENT + 1), {})) == MAX_DOCUMENT
+
+
+def test_remote_items_are_counted_in_time_that_grows_with_the_text() -> None:
+    assert count_remote("<link" * 1_000_000) == 0
 
 
 def test_the_rest_is_shown_as_its_author_wrote_it() -> None:

@@ -3,14 +3,9 @@ from itertools import pairwise
 
 import pytest
 
-from sandbox_mta.web.pages.journey import (
-    Journey,
-    Moment,
-    Recipient,
-    count_states,
-    draw,
-    duration,
-)
+from sandbox_mta.web.pages.axis import duration
+from sandbox_mta.web.pages.journey import Journey, Moment, Recipient, draw
+from sandbox_mta.web.pages.states import count_states
 
 START = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 
@@ -114,3 +109,44 @@ def test_states_are_counted_the_worst_first() -> None:
 )
 def test_a_span_is_said_as_people_do(seconds: float, text: str) -> None:
     assert duration(timedelta(seconds=seconds)) == text
+
+
+def recipient(number: int, state: str) -> Recipient:
+    return Recipient(
+        forward_path=f"user{number}@customer.example",
+        state=state,
+        attempts=1,
+        reason="",
+        moments=(moment(0, "queued"), moment(0.1, state, 1)),
+    )
+
+
+def test_more_than_twenty_recipients_fold_by_state_with_the_failures_open() -> None:
+    many = tuple(recipient(n, "delivered" if n else "bounced") for n in range(30))
+
+    groups = draw(many, now=START).groups
+
+    assert [(group.text, group.is_open) for group in groups] == [
+        ("1 bounced", True),
+        ("29 delivered", False),
+    ]
+
+
+def test_twenty_recipients_stand_in_one_group_the_worst_first() -> None:
+    twenty = tuple(recipient(n, "bounced" if n == 19 else "delivered") for n in range(20))
+
+    (group,) = draw(twenty, now=START).groups
+
+    assert group.text == ""
+    assert group.lanes[0].state == "bounced"
+
+
+def test_what_is_due_says_how_far_to_move_the_clock() -> None:
+    due = journey().lanes[0].steps[-1]
+
+    assert due.due_in_s == 8 * 60
+    assert journey().is_waiting
+
+
+def test_a_finished_journey_waits_for_nothing() -> None:
+    assert not draw((delivered(),), now=START).is_waiting
