@@ -24,7 +24,7 @@ from msa.lint import lint
 from msa.lint.finding import Finding
 from sandbox_mta.store.database import CONNECT_TIMEOUT_S, Address
 
-NICENESS = 10  # intake and delivery go first when the machine is full
+NICENESS = 19  # intake and delivery go first when the machine is full
 AT_ONCE_OCTETS = 4 * 2**20  # of contents in memory, unless one message alone is larger
 DATABASE_FAILED = 3  # exit status: no message is to blame
 HEAD = struct.Struct(">II")
