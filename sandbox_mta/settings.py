@@ -174,7 +174,7 @@ class Settings(BaseSettings):
     schedule: Literal["postfix"] = Field("postfix", description="retry schedule")
     auth: Literal["any", "required", "off"] = Field(
         "any",
-        description="`any` offers AUTH on loopback and accepts anybody, `required` demands it, "
+        description="`any` offers AUTH and accepts anybody, `required` demands it (of anybody), "
         "`off` does not offer it",
     )
     tls_cert: Path | None = Field(None, description="certificate (PEM) for STARTTLS")

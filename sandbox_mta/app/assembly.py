@@ -21,7 +21,7 @@ from bridge.submit import Server, SmtpSubmitter
 from msa.options import Login
 from msa.server import Listening
 from sandbox_mta import logs
-from sandbox_mta.app import banner, faults, kafka
+from sandbox_mta.app import banner, faults, kafka, space
 from sandbox_mta.app.control import Control
 from sandbox_mta.app.late import Late
 from sandbox_mta.app.trouble import CantStart
@@ -100,7 +100,10 @@ class Sandbox:
         self._submitter: SmtpSubmitter | None = None
         self._web: WebServer | None = None
         self._ending = asyncio.Event()
-        self.stages: dict[str, Stage] = {"store": store.watch}
+        self.stages: dict[str, Stage] = {
+            "store": store.watch,
+            "space": lambda: space.watch(store.database.size_octets),
+        }
 
     @property
     def is_stopping(self) -> bool:

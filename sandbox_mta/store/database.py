@@ -152,6 +152,17 @@ class Database:
         finally:
             await connection.close()
 
+    async def size_octets(self) -> int:
+        """Return how much the tables and their indexes take."""
+        sql = (
+            "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+            if self.dialect == "sqlite"
+            else "SELECT SUM(data_length + index_length) FROM information_schema.tables"
+            " WHERE table_schema = DATABASE()"
+        )
+        async with self.read() as connection:
+            return int((await connection.exec_driver_sql(sql)).scalar() or 0)
+
     async def close(self) -> None:
         """Close every connection."""
         if self._engine is not None:

@@ -11,7 +11,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import URL, Connection, create_engine, inspect, text
 
-from sandbox_mta.store.database import Address, Rejected, SchemaNewer, Unavailable, parse_url
+from sandbox_mta.store.database import (
+    Address,
+    Database,
+    Rejected,
+    SchemaNewer,
+    Unavailable,
+    parse_url,
+)
 from sandbox_mta.store.migrations import migrate, revisions
 from sandbox_mta.store.tables import metadata
 from tests.contract.conftest import SQL_BACKENDS, drop_database, new_database
@@ -153,3 +160,7 @@ def test_a_file_that_is_no_database_is_said_so(tmp_path: Path) -> None:
 
     with pytest.raises(Unavailable, match="file is not a database"):
         migrate(parse_url("sqlite:///notes.db", tmp_path))
+
+
+async def test_how_much_a_database_takes_is_known(database: Database) -> None:
+    assert await database.size_octets() > 10_000
