@@ -29,6 +29,7 @@ from sandbox_mta.app.webserver import WebServer
 from sandbox_mta.data_folder import DataFolder
 from sandbox_mta.listeners import CantListen, bind, explain, split
 from sandbox_mta.mta.clock import ClockKeeper, parse_mode
+from sandbox_mta.mta.schedule import named
 from sandbox_mta.mta.worker import Worker
 from sandbox_mta.settings import Settings
 from sandbox_mta.store.composition import Store
@@ -124,7 +125,10 @@ class Sandbox:
 
     def _make_mta(self) -> None:
         worker = Worker(
-            self._store.deliveries, self._keeper.clock, hostname=self._settings.hostname
+            self._store.deliveries,
+            self._keeper.clock,
+            schedule=named(self._settings.schedule),
+            hostname=self._settings.hostname,
         )
         self._worker = worker
         self._control = Control(worker, self._keeper)
