@@ -19,6 +19,11 @@ def split(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def reachable(host: str) -> str:
+    """Return the host that reaches a listener from this machine: loopback for every address."""
+    return "127.0.0.1" if host in ("", "0.0.0.0", "::") else host  # noqa: S104 # not a bind
+
+
 def bind(address: str, setting: str) -> socket.socket:
     """Return a listening socket; raises `CantListen`."""
     host, port = split(address)

@@ -27,7 +27,7 @@ from sandbox_mta.app.late import Late
 from sandbox_mta.app.trouble import CantStart
 from sandbox_mta.app.webserver import WebServer
 from sandbox_mta.data_folder import DataFolder
-from sandbox_mta.listeners import CantListen, bind, explain, split
+from sandbox_mta.listeners import CantListen, bind, explain, reachable, split
 from sandbox_mta.mta.clock import ClockKeeper, parse_mode
 from sandbox_mta.mta.schedule import named
 from sandbox_mta.mta.worker import Worker
@@ -186,10 +186,9 @@ class Sandbox:
         if self._listening is None:
             raise CantStart("the bridge has no MSA in this process; name one with --submit")
         host, port = self._listening.address
-        reachable = "127.0.0.1" if host in ("", "0.0.0.0", "::") else host  # noqa: S104 # not a bind
         if self._settings.auth == "required":
-            return Server(reachable, port, login.user, login.password)
-        return Server(reachable, port)
+            return Server(reachable(host), port, login.user, login.password)
+        return Server(reachable(host), port)
 
     def _make_web(self) -> None:
         settings = self._settings

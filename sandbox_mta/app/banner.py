@@ -3,6 +3,7 @@
 from bridge.broker.broker import BANNER as BROKER_BANNER
 from bridge.rendering.catalogue import find_templates
 from sandbox_mta.app import kafka
+from sandbox_mta.listeners import reachable, split
 from sandbox_mta.settings import Settings
 
 
@@ -31,5 +32,5 @@ def text(settings: Settings, database: str) -> str:
 
 
 def _reachable(address: str) -> str:
-    host, _, port = address.rpartition(":")
-    return f"127.0.0.1:{port}" if host in ("", "0.0.0.0", "[::]") else address  # noqa: S104 # not a bind
+    host, port = split(address)
+    return address if host == reachable(host) else f"{reachable(host)}:{port}"

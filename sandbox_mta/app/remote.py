@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from sandbox_mta.app.trouble import Trouble
-from sandbox_mta.listeners import split
+from sandbox_mta.listeners import reachable, split
 
 TIMEOUT_S = 600.0  # an advance may make thousands of attempts
 MAX_ANSWER_OCTETS = 10_000_000
@@ -14,7 +14,7 @@ MAX_ANSWER_OCTETS = 10_000_000
 def call(address: str, method: str, path: str, body: object = None) -> dict[str, Any]:
     """Return the JSON object that the sandbox at HOST:PORT answers; raises `Trouble`."""
     host, port = split(address)
-    target = "127.0.0.1" if host in ("", "0.0.0.0", "::") else host  # noqa: S104 # not a bind
+    target = reachable(host)
     connection = http.client.HTTPConnection(target, port, timeout=TIMEOUT_S)
     try:
         connection.request(

@@ -3,7 +3,7 @@ import socket
 
 import pytest
 
-from sandbox_mta.listeners import CantListen, bind, holder, split
+from sandbox_mta.listeners import CantListen, bind, holder, reachable, split
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,10 @@ def test_nobody_holds_a_port_that_is_free() -> None:
         probe.bind(("127.0.0.1", 0))
 
         assert holder(probe.getsockname()[1]) == ""
+
+
+@pytest.mark.parametrize(
+    ("host", "target"), [("", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("mail.test", "mail.test")]
+)
+def test_a_listener_on_every_address_is_reached_on_loopback(host: str, target: str) -> None:
+    assert reachable(host) == target
