@@ -76,7 +76,8 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 headers.setdefault("content-security-policy", PAGE_POLICY)
                 headers.setdefault("x-content-type-options", "nosniff")
-                headers.setdefault("referrer-policy", "no-referrer")
+                # With no-referrer browsers send "Origin: null" with our own forms.
+                headers.setdefault("referrer-policy", "same-origin")
                 headers.setdefault("cross-origin-resource-policy", "same-origin")
             await send(message)
 

@@ -96,7 +96,7 @@ def _attachment(view: View, part: Attachment) -> dict[str, Any]:
     octets = view.octets(part.path) or b""
     return {
         "PartID": part.path,
-        "FileName": part.file_name,
+        "FileName": part.file_name or part.content_id,
         "ContentType": part.content_type,
         "ContentID": part.content_id,
         "Size": part.size_octets,
@@ -170,7 +170,7 @@ async def _find(inbox: Inbox, identifier: str) -> StoredMessage | None:
 
 
 def _not_found() -> Response:
-    return PlainTextResponse("Message not found", 404)
+    return PlainTextResponse("404 page not found\n", 404)
 
 
 def _count(text: str, default: int) -> int:

@@ -5,7 +5,7 @@ from html import unescape
 
 from msa.message.view import View
 
-MAX_SNIPPET = 250  # characters, as in Mailpit's lists
+MAX_SNIPPET = 200  # characters, as in Mailpit's lists
 MAX_SCANNED = 50_000  # characters of a body that a snippet is looked for in
 
 _TAG_NAME = re.compile(r"[A-Za-z]{1,20}")
@@ -13,9 +13,10 @@ _UNSEEN = frozenset({"style", "script", "head", "title"})
 
 
 def snippet(view: View) -> str:
-    """Return the beginning of what the message says, on one line."""
-    text = view.text or strip_tags(view.html[:MAX_SCANNED])
-    return " ".join(text[:MAX_SCANNED].split())[:MAX_SNIPPET]
+    """Return the beginning of what the message says, on one line: of its HTML as mail apps do."""
+    text = strip_tags(view.html[:MAX_SCANNED]).strip() or view.text[:MAX_SCANNED]
+    line = " ".join(text.split())
+    return line if len(line) <= MAX_SNIPPET else line[:MAX_SNIPPET] + "..."
 
 
 def strip_tags(html: str) -> str:

@@ -48,6 +48,7 @@ def _document(view: View, *, remote: bool) -> Response:
         media_type="text/html; charset=utf-8",
         headers={
             "content-security-policy": frame.policy(remote=remote),
+            "referrer-policy": "no-referrer",
             # No policy forbids to look up the hosts of links.
             "x-dns-prefetch-control": "off",
         },

@@ -51,6 +51,7 @@ def test_links_open_outside_whatever_the_message_says() -> None:
         "<base\thref=//evil.example " + "x" * 5000 + ">",
         "<link rel=preconnect href=//evil.example",
         '<link/rel="dns-prefetch"href="//evil.example">',
+        "<iframe src=//evil.example></iframe><FRAME src=//evil.example>",
     ],
 )
 def test_what_turns_links_elsewhere_or_connects_is_no_element_any_more(html: str) -> None:
@@ -58,6 +59,8 @@ def test_what_turns_links_elsewhere_or_connects_is_no_element_any_more(html: str
 
     assert "<base" not in shown
     assert "<link" not in shown
+    assert "<iframe" not in shown
+    assert "<frame" not in shown
 
 
 def test_style_sheets_are_linked_when_the_reader_loads_what_is_remote() -> None:
