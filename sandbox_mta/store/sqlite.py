@@ -70,8 +70,11 @@ class SqliteConnection:
         self._highest: dict[str, int] = {}
         self._thread.start()
 
-    async def transact(self, write: Callable[[], Steps[T]]) -> T:
-        """Run the steps in one transaction, durable on return; nothing is kept of a failure."""
+    def transact(self, write: Callable[[], Steps[T]]) -> "asyncio.Future[T]":
+        """Run the steps in one transaction, durable when awaited; nothing is kept of a failure.
+
+        It has begun on return, whether it is awaited or not.
+        """
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
 
@@ -84,7 +87,7 @@ class SqliteConnection:
                 loop.call_soon_threadsafe(_succeed, done, result)
 
         self._jobs.put(job)
-        return await done
+        return done
 
     async def close(self) -> None:
         if self._thread.is_alive():
