@@ -62,9 +62,8 @@ class Sandbox:
 
     def __exit__(self, *_error: object) -> None:
         if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
             try:
-                self.process.wait(20)
+                self.terminate(20)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()

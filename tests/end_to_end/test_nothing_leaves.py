@@ -3,8 +3,10 @@
 Patching `socket.connect` would prove nothing: uvloop does not call it.
 """
 
+import os
 import re
 import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -27,6 +29,14 @@ class Traced(Sandbox):
     def command(self) -> list[str]:
         trace = ["strace", "-f", "-qq", "-e", "trace=connect,sendto,sendmsg", "-s", "0"]
         return [*trace, "-o", str(self.trace), *super().command()]
+
+    def terminate(self, seconds: float = 15) -> int:
+        """SIGTERM the traced program: strace itself would let it run on."""
+        assert self.process is not None
+        strace = self.process.pid
+        for pid in Path(f"/proc/{strace}/task/{strace}/children").read_text().split():
+            os.kill(int(pid), signal.SIGTERM)
+        return self.process.wait(seconds)
 
     @property
     def trace(self) -> Path:

@@ -236,7 +236,7 @@ async def test_other_tasks_get_their_turn_while_many_wait(
 
     decided = [after - before for before, after in pairwise(turns)]
     assert max(decided) <= 64
-    assert len(turns) > 100  # towards the end it decides one a turn
+    assert len(turns) > 50
 
 
 class RouterThatTells(Router):
