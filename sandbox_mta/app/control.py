@@ -21,8 +21,8 @@ class Control:
     def now(self) -> datetime:
         return self._keeper.clock.now()
 
-    async def advance(self, by: timedelta) -> None:
-        await advance_by(self._worker, self._keeper, by)
+    async def advance(self, by: timedelta) -> bool:
+        return (await advance_by(self._worker, self._keeper, by)).is_idle
 
     async def advance_until_idle(self) -> bool:
         return (await advance_until_idle(self._worker, self._keeper)).is_idle

@@ -95,8 +95,7 @@ def router(clock: ClockControl | None, health: Health) -> APIRouter:
 async def advance(clock: ClockControl, wanted: Advance) -> bool:
     """Move the clock as asked; True when nothing waits any more."""
     if wanted.by is not None:
-        await clock.advance(wanted.by)
-        return False
+        return await clock.advance(wanted.by)
     return await clock.advance_until_idle()
 
 

@@ -15,8 +15,8 @@ class ClockControl(Protocol):
     def now(self) -> datetime:
         """Return the time of the clock (UTC)."""
 
-    async def advance(self, by: timedelta) -> None:
-        """Move the clock forward and return when everything due by then is settled."""
+    async def advance(self, by: timedelta) -> bool:
+        """Move the clock forward and settle everything due by then; True when nothing waits."""
 
     async def advance_until_idle(self) -> bool:
         """Jump from due time to due time until nothing waits; False when it gave up first."""
