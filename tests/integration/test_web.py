@@ -33,8 +33,9 @@ class StillClock:
     def now(self) -> datetime:
         return datetime(2026, 11, 24, 12, tzinfo=UTC)
 
-    async def advance(self, by: timedelta) -> None:
+    async def advance(self, by: timedelta) -> bool:
         self.moved.append(by)
+        return False
 
     async def advance_until_idle(self) -> bool:
         self.moved.append("idle")
