@@ -67,7 +67,7 @@ async def assemble(
         raise CantStart(str(error)) from None
     try:
         keeper = await ClockKeeper.start(store.clock, parse_mode(settings.clock))
-    except ValueError as error:
+    except (ValueError, StoreError) as error:
         await store.close()
         raise CantStart(str(error)) from None
     store.use_clock(keeper.clock.now)
