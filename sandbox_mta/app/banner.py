@@ -4,7 +4,7 @@ from bridge.broker.broker import BANNER as BROKER_BANNER
 from bridge.rendering.catalogue import find_templates
 from sandbox_mta.app import kafka
 from sandbox_mta.listeners import reachable, split
-from sandbox_mta.settings import Settings
+from sandbox_mta.settings import Settings, default_text, fields
 
 
 def text(settings: Settings, database: str) -> str:
@@ -20,8 +20,10 @@ def text(settings: Settings, database: str) -> str:
     if bootstrap is not None:
         topic = next((name for name in settings.topics if name[:1] != "^"), "email-events")
         sample = f'echo \'{{"name": "Ada"}}\' | sandbox-mta produce {topic} --type welcome'
-        rows.append(("Kafka", bootstrap, f"{sample} --to ada@customer.example"))
-    rows.append(("database", database, "sandbox-mta dump"))
+        where = "" if _is_default(settings, "kafka") else f" --kafka {bootstrap}"
+        rows.append(("Kafka", bootstrap, f"{sample} --to ada@customer.example{where}"))
+    folder = "" if _is_default(settings, "data") else f" --data {settings.data}"
+    rows.append(("database", database, f"sandbox-mta dump{folder}"))
     if bootstrap is not None:
         rows.append(("templates", str(find_templates(settings.templates)), ""))
     width = max(len(where) for _, where, _ in rows)
@@ -34,3 +36,7 @@ def text(settings: Settings, database: str) -> str:
 def _reachable(address: str) -> str:
     host, port = split(address)
     return address if host == reachable(host) else f"{reachable(host)}:{port}"
+
+
+def _is_default(settings: Settings, name: str) -> bool:
+    return str(getattr(settings, name)) == default_text(fields()[name])
