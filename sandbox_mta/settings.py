@@ -31,6 +31,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from sandbox_mta.mta.clock import parse_mode
+
 ENV_PREFIX = "SANDBOX_MTA_"
 DEFAULT_FILE = "sandbox-mta.toml"
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20}
@@ -82,9 +84,8 @@ def _kafka(value: str) -> str:
 
 
 def _clock(value: str) -> str:
-    if value in ("real", "manual") or re.fullmatch(r"\d+(\.\d+)?x", value):
-        return value
-    raise ValueError(f"{value!r} is no clock; write real, manual or a rate such as 60x")
+    parse_mode(value)
+    return value
 
 
 def _stages(value: tuple[str, ...]) -> tuple[str, ...]:

@@ -32,8 +32,9 @@ from sandbox_mta.mta.clock import ClockKeeper, parse_mode
 from sandbox_mta.mta.schedule import named
 from sandbox_mta.mta.worker import Worker
 from sandbox_mta.settings import Settings
+from sandbox_mta.store import open_store
 from sandbox_mta.store.composition import Store
-from sandbox_mta.store.database import StoreError, parse_url
+from sandbox_mta.store.database import StoreError
 from sandbox_mta.web.app import create_app
 from sandbox_mta.web.guard import is_loopback
 
@@ -56,18 +57,18 @@ async def assemble(
     """Open the store and make every stage; raises `CantStart` and `CantListen`."""
     logs.configure(settings.log)
     try:
-        store = Store(
-            parse_url(settings.database, settings.data),
+        store = await open_store(
+            settings.database,
+            folder=settings.data,
             instance=folder.instance,
             delivers="mta" in settings.stages,
             after_commit=faults.after_commit(),
         )
-        await store.open()
     except StoreError as error:
         raise CantStart(str(error)) from None
     try:
         keeper = await ClockKeeper.start(store.clock, parse_mode(settings.clock))
-    except (ValueError, StoreError) as error:
+    except StoreError as error:
         await store.close()
         raise CantStart(str(error)) from None
     store.use_clock(keeper.clock.now)

@@ -111,6 +111,12 @@ def _attachment(view: View, part: Attachment) -> dict[str, Any]:
 def router(inbox: Inbox) -> APIRouter:
     """Build the routes of `/api/v1`."""
     routes = APIRouter(prefix="/api/v1", tags=["Mailpit"])
+    _add_lists(routes, inbox)
+    _add_messages(routes, inbox)
+    return routes
+
+
+def _add_lists(routes: APIRouter, inbox: Inbox) -> None:
     facts = FactsCache(inbox)
 
     @routes.get("/messages")
@@ -138,6 +144,8 @@ def router(inbox: Inbox) -> APIRouter:
         await inbox.delete(_ids(await request.body()))
         return PlainTextResponse("ok")
 
+
+def _add_messages(routes: APIRouter, inbox: Inbox) -> None:
     @routes.get("/message/{identifier}")
     async def message(identifier: str) -> Response:
         """Return a message, and mark it read; `latest` is the newest."""
@@ -158,8 +166,6 @@ def router(inbox: Inbox) -> APIRouter:
         if dl in ("1", "true"):
             headers["content-disposition"] = f'attachment; filename="{found.id}.eml"'
         return Response(content, media_type="text/plain; charset=utf-8", headers=headers)
-
-    return routes
 
 
 async def _find(inbox: Inbox, identifier: str) -> StoredMessage | None:

@@ -67,7 +67,7 @@ def test_a_broken_file_is_one_line_with_its_place(text: str, message: str) -> No
     [
         ("STAGES", "msa,mat", "no stage mat; there are msa, mta, bridge, web"),
         ("DATABASE", "postgres://u:secret@h/d", "write sqlite:///file.db or mysql://"),
-        ("CLOCK", "fast", "'fast' is no clock; write real, manual or a rate such as 60x"),
+        ("CLOCK", "fast", 'can\'t run "fast"; use real, manual, or a rate like 60x'),
         ("TOPIC_DEFAULTS", "{", "SANDBOX_MTA_TOPIC_DEFAULTS: topic_defaults: is not JSON"),
         ("TLS_CERT", "cert.pem", "tls_cert and tls_key belong together"),
     ],
