@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from queue import SimpleQueue
@@ -32,6 +33,7 @@ PRAGMAS = (
     "wal_autocheckpoint = 4000",  # pages: 16 MB
 )
 # https://www.sqlite.org/rescode.html: what is no fault of the statement.
+_BUSY = 5  # SQLITE_BUSY
 _OUT_OF_SPACE = 13  # SQLITE_FULL
 _UNAVAILABLE = frozenset({5, 6, 7, 8, 10, 14})  # busy, locked, memory, read-only, I/O, can't open
 
@@ -49,10 +51,24 @@ def connect(path: Path) -> sqlite3.Connection:
             cached_statements=256,
         )
         for pragma in PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}").fetchall()
+            _set(connection, pragma)
     except sqlite3.Error as error:
         raise Unavailable(f"can't open the database {path}: {error}") from error
     return connection
+
+
+def _set(connection: sqlite3.Connection, pragma: str) -> None:
+    # To make a new file a WAL one fails at once while another process does the same: SQLite's
+    # own time-out for a busy file doesn't cover it.
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute(f"PRAGMA {pragma}").fetchall()
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != _BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 class SqliteConnection:
