@@ -20,7 +20,7 @@ READERS = 4  # connections kept open; a page or a call of the API needs one at a
 CONNECT_TIMEOUT_S = 10
 # One fixed mode for every session: text is escaped with backslashes and quoted with apostrophes,
 # and what does not fit a column is an error instead of being cut.
-SQL_MODE = "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION"
+SET_SQL_MODE = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'"
 
 
 class StoreError(Exception):
@@ -64,6 +64,18 @@ class Address:
         if self.dialect == "sqlite":
             return f"sqlite:///{self.path}"
         return f"mysql://{self.user}@{self.host}:{self.port}/{self.name}"
+
+    def login(self) -> dict[str, Any]:
+        """Return the arguments with which each of MySQL's drivers connects, but the database's."""
+        return {
+            "host": self.host,
+            "port": self.port,
+            "user": self.user,
+            "password": self.password,
+            "charset": "utf8mb4",
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "ssl": self.ssl_context(),
+        }
 
     def ssl_context(self) -> ssl.SSLContext | None:
         """Return how to connect with TLS; raises `BadAddress` when `ssl_ca` can't be read."""
@@ -199,26 +211,11 @@ def _sqlite_engine(path: Path) -> "AsyncEngine":
 
 def _mysql_engine(address: Address) -> "AsyncEngine":
     from sqlalchemy import event
-    from sqlalchemy.engine import URL
     from sqlalchemy.ext.asyncio import create_async_engine
 
-    url = URL.create(
-        "mysql+aiomysql",
-        username=address.user,
-        password=address.password,
-        host=address.host,
-        port=address.port,
-        database=address.name,
-    )
-    arguments: dict[str, Any] = {
-        "charset": "utf8mb4",
-        "connect_timeout": CONNECT_TIMEOUT_S,
-        "init_command": f"SET SESSION sql_mode = '{SQL_MODE}'",
-        "ssl": address.ssl_context(),
-    }
     engine = create_async_engine(
-        url,
-        connect_args=arguments,
+        "mysql+aiomysql://",
+        connect_args={**address.login(), "db": address.name, "init_command": SET_SQL_MODE},
         isolation_level="AUTOCOMMIT",  # a statement each, without a round trip before and after
         pool_size=READERS,
         pool_pre_ping=True,  # the server closes connections that idle

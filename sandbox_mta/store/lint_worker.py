@@ -22,7 +22,7 @@ from urllib.parse import quote
 from msa.envelope import Envelope, Recipient
 from msa.lint import lint
 from msa.lint.finding import Finding
-from sandbox_mta.store.database import CONNECT_TIMEOUT_S, Address
+from sandbox_mta.store.database import Address
 
 NICENESS = 19  # intake and delivery go first when the machine is full
 AT_ONCE_OCTETS = 4 * 2**20  # of contents in memory, unless one message alone is larger
@@ -99,15 +99,7 @@ class _Mysql:
         self._error = pymysql.MySQLError
         try:
             self._connection = pymysql.connect(
-                host=address.host,
-                port=address.port,
-                user=address.user,
-                password=address.password,
-                database=address.name,
-                charset="utf8mb4",
-                connect_timeout=CONNECT_TIMEOUT_S,
-                ssl=address.ssl_context(),
-                autocommit=True,
+                **address.login(), database=address.name, autocommit=True
             )
         except (pymysql.MySQLError, OSError) as error:
             raise DatabaseError(str(error)) from error
@@ -116,7 +108,8 @@ class _Mysql:
         try:
             with self._connection.cursor() as cursor:
                 cursor.execute(sql.replace("?", "%s"), values)
-                return cursor.fetchall()
+                rows: Sequence[tuple[Any, ...]] = cursor.fetchall()
+                return rows
         except (self._error, OSError) as error:
             raise DatabaseError(str(error)) from error
 

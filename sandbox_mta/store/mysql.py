@@ -16,8 +16,7 @@ from pymysql.converters import escape_string
 from pymysql.err import InterfaceError, MySQLError, OperationalError
 
 from sandbox_mta.store.database import (
-    CONNECT_TIMEOUT_S,
-    SQL_MODE,
+    SET_SQL_MODE,
     Address,
     OutOfSpace,
     Rejected,
@@ -57,7 +56,7 @@ class Gone(Exception):
 
 
 def literal(value: Value) -> str:
-    """Write a value as SQL, safe in a session whose sql_mode is `SQL_MODE`."""
+    """Write a value as SQL, safe in a session with the mode of `SET_SQL_MODE`."""
     match value:
         case None:
             return "NULL"
@@ -163,16 +162,10 @@ class MysqlConnection:
         address = self._address
         try:
             connection = await aiomysql.connect(
-                host=address.host,
-                port=address.port,
-                user=address.user,
-                password=address.password,
+                **address.login(),
                 db=address.name,
-                charset="utf8mb4",
-                connect_timeout=CONNECT_TIMEOUT_S,
-                ssl=address.ssl_context(),
                 # READ COMMITTED: a claim locks the rows it takes and no gaps beside them.
-                init_command=f"SET SESSION sql_mode = '{SQL_MODE}', autocommit = 0",
+                init_command=f"{SET_SQL_MODE}, autocommit = 0",
             )
             await connection.query("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
             cursor = await connection.cursor()

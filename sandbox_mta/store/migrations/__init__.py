@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox_mta.store.database import (
-    CONNECT_TIMEOUT_S,
-    SQL_MODE,
+    SET_SQL_MODE,
     Address,
     SchemaNewer,
     Unavailable,
@@ -72,16 +71,7 @@ def _stored_mysql(address: Address) -> str | None:
     from sandbox_mta.store.mysql import connection_error
 
     try:
-        connection = pymysql.connect(
-            host=address.host,
-            port=address.port,
-            user=address.user,
-            password=address.password,
-            database=address.name,
-            charset="utf8mb4",
-            connect_timeout=CONNECT_TIMEOUT_S,
-            ssl=address.ssl_context(),
-        )
+        connection = pymysql.connect(**address.login(), database=address.name)
     except (pymysql.MySQLError, OSError, RuntimeError) as error:
         raise connection_error(address, error) from error
     with contextlib.closing(connection), connection.cursor() as cursor:
@@ -143,20 +133,7 @@ def _locked_mysql(address: Address) -> "Iterator[Connection]":
 
 
 def _mysql_engine(address: Address) -> "Engine":
-    from sqlalchemy import URL, NullPool, create_engine
+    from sqlalchemy import NullPool, create_engine
 
-    url = URL.create(
-        "mysql+pymysql",
-        username=address.user,
-        password=address.password,
-        host=address.host,
-        port=address.port,
-        database=address.name,
-    )
-    arguments = {
-        "charset": "utf8mb4",
-        "connect_timeout": CONNECT_TIMEOUT_S,
-        "init_command": f"SET SESSION sql_mode = '{SQL_MODE}'",
-        "ssl": address.ssl_context(),
-    }
-    return create_engine(url, connect_args=arguments, poolclass=NullPool)
+    arguments = {**address.login(), "database": address.name, "init_command": SET_SQL_MODE}
+    return create_engine("mysql+pymysql://", connect_args=arguments, poolclass=NullPool)
