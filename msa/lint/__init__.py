@@ -4,13 +4,16 @@ It judges the octets as they were submitted, before anything is fixed.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from msa.envelope import Envelope
 from msa.lint import address, body, encoding, envelope, field, header, mime, security
+from msa.lint.draft import Draft
+from msa.lint.facts import NOTHING, Facts
 from msa.lint.finding import MAX_EVIDENCE, Finding, Flaw, Severity
-from msa.lint.rule import Draft, Rule
+from msa.lint.profile import DEFAULT, Profile, severity_in
+from msa.lint.rule import Rule
 
 __all__ = ["RULES", "Draft", "Finding", "Flaw", "Rule", "Severity", "lint", "run"]
 
@@ -18,62 +21,56 @@ MAX_TEXT = 300  # characters of a finding's text; a field's name, quoted in it, 
 MAX_FINDINGS = 20  # of one rule for one message; whoever mends twenty mends the rest
 
 RULES: tuple[Rule, ...] = (
-    envelope.path_syntax,
-    envelope.domain_unqualified,
-    envelope.path_not_ascii,
-    header.date_missing,
-    header.date_syntax,
-    header.from_missing,
-    header.message_id_missing,
-    header.field_repeated,
-    header.bcc_present,
-    header.not_a_field,
-    field.line_too_long,
-    field.raw_8bit,
-    field.encoded_word,
-    address.syntax,
-    address.domain_unqualified,
-    address.unquoted_specials,
-    mime.version_missing,
-    mime.boundary_unusable,
-    mime.boundary_unmatched,
-    encoding.label_7bit,
-    encoding.undecodable,
-    encoding.base64_broken,
-    body.template_unfilled,
-    security.bare_lf,
-    security.end_of_data,
+    *envelope.RULES,
+    *header.RULES,
+    *field.RULES,
+    *address.RULES,
+    *mime.RULES,
+    *encoding.RULES,
+    *body.RULES,
+    *security.RULES,
 )
 
 log = logging.getLogger(__name__)
 
+Judged = tuple[Rule, Flaw, Severity]
 
-def lint(
+
+def lint(  # noqa: PLR0913 # the knobs of the one entrance
     content: bytes,
     envelope: Envelope | None = None,
     *,
     select: Iterable[str] = (),
     ignore: Iterable[str] = (),
+    profile: Profile = DEFAULT,
+    facts: Facts = NOTHING,
     rules: Sequence[Rule] = RULES,
 ) -> tuple[Finding, ...]:
     """Return what the rules find, in the order of `rules`; never raises, whatever the octets.
 
     `select` and `ignore` take codes, beginnings of codes ("HDR") and names; without `select` all
-    rules run. Without an envelope the rules about it are silent, and a content whose lines all
-    end in LF is taken for a file of a Unix system.
+    rules run. `facts` is what somebody found out before. Without an envelope the rules about it
+    are silent, and a content whose lines all end in LF is taken for a file of a Unix system.
     """
     try:
-        draft = Draft(content, envelope)
+        draft = Draft(content, envelope, profile=profile, facts=facts)
     except Exception:
         log.exception("the message could not be parsed: a bug of ours")
         return ()
-    flaws: list[tuple[Rule, Flaw]] = []
+    flaws: list[Judged] = []
     for rule in _chosen(rules, tuple(select), tuple(ignore)):
         try:
-            flaws += [(rule, flaw) for flaw in run(rule, draft)]
+            flaws += _judged(rule, run(rule, draft), profile)
         except Exception:
             log.exception("rule %s failed: a bug of ours", rule.code)
     return _placed(content, flaws)
+
+
+def _judged(rule: Rule, flaws: Iterable[Flaw], profile: Profile) -> Iterator[Judged]:
+    for flaw in flaws:
+        severity = severity_in(profile, flaw.severity or rule.severity, rule.profiles)
+        if severity is not None:
+            yield rule, flaw, severity
 
 
 def run(rule: Rule, draft: Draft) -> list[Flaw]:
@@ -101,17 +98,19 @@ def _matches(rule: Rule, words: Sequence[str]) -> bool:
     return any(word == rule.name or (word and rule.code.startswith(word)) for word in words)
 
 
-def _placed(content: bytes, flaws: list[tuple[Rule, Flaw]]) -> tuple[Finding, ...]:
-    places = _places(content, {flaw.offset for _, flaw in flaws if flaw.offset is not None})
-    return tuple(_finding(rule, flaw, places) for rule, flaw in flaws)
+def _placed(content: bytes, flaws: Sequence[Judged]) -> tuple[Finding, ...]:
+    places = _places(content, {flaw.offset for _, flaw, _ in flaws if flaw.offset is not None})
+    return tuple(_finding(*judged, places) for judged in flaws)
 
 
-def _finding(rule: Rule, flaw: Flaw, places: dict[int, tuple[int, int]]) -> Finding:
+def _finding(
+    rule: Rule, flaw: Flaw, severity: Severity, places: dict[int, tuple[int, int]]
+) -> Finding:
     line, column = (None, None) if flaw.offset is None else places[flaw.offset]
     return Finding(
         code=rule.code,
         name=rule.name,
-        severity=flaw.severity or rule.severity,
+        severity=severity,
         text=flaw.text[:MAX_TEXT],
         part=flaw.part,
         offset=flaw.offset,

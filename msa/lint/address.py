@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator
 
+from msa.lint.draft import ADDRESS_FIELDS, Draft
 from msa.lint.finding import Flaw, Severity
-from msa.lint.rule import ADDRESS_FIELDS, Draft, rule
+from msa.lint.rule import Rule, rule
 from msa.message.mailbox import TroubleKind
 from msa.message.structured import blank_comments
 from msa.message.tree import Field
@@ -109,3 +110,10 @@ def _troubles(draft: Draft, field: Field, kind: TroubleKind) -> Iterator[Flaw]:
         if trouble.kind is kind:
             start, end = field.value_start + trouble.start, field.value_start + trouble.end
             yield draft.flaw(f"{trouble.text}, in the {field.name} field", start, end)
+
+
+RULES: tuple[Rule, ...] = (
+    syntax,
+    domain_unqualified,
+    unquoted_specials,
+)

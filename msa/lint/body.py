@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
+from msa.lint.draft import Draft
 from msa.lint.finding import Flaw, Severity
-from msa.lint.rule import Draft, rule
+from msa.lint.rule import Rule, rule
 from msa.message.decoding import encoded_offsets
 from msa.message.tree import Part
 from msa.message.words import decode_words
@@ -135,3 +136,6 @@ def _is_attached(draft: Draft, part: Part) -> bool:
 
 def _shown(octets: bytes) -> str:
     return ascii(octets[:60].decode("utf-8", "replace"))[1:-1]
+
+
+RULES: tuple[Rule, ...] = (template_unfilled,)

@@ -4,8 +4,9 @@ import codecs
 import re
 from collections.abc import Iterator
 
+from msa.lint.draft import MAX_TEXT, Draft
 from msa.lint.finding import Flaw, Severity
-from msa.lint.rule import MAX_TEXT, Draft, rule
+from msa.lint.rule import Rule, rule
 from msa.message.charset import codec_name
 from msa.message.decoding import MAX_BASE64_LINE, encoded_offsets
 from msa.message.tree import Part
@@ -166,3 +167,10 @@ def _is_labelled(part: Part) -> bool:
 def _line_end(draft: Draft, start: int, end: int) -> int:
     stop = draft.content.find(b"\n", start, end)
     return end if stop < 0 else stop
+
+
+RULES: tuple[Rule, ...] = (
+    label_7bit,
+    undecodable,
+    base64_broken,
+)

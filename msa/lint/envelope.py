@@ -4,8 +4,9 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
+from msa.lint.draft import Draft
 from msa.lint.finding import Flaw, Severity
-from msa.lint.rule import Draft, rule
+from msa.lint.rule import Rule, rule
 
 MAX_LOCAL = 64  # octets, RFC 5321 section 4.5.3.1.1
 MAX_DOMAIN = 255  # octets, section 4.5.3.1.2
@@ -152,3 +153,10 @@ def _shown(text: str) -> str:
 
 def _flaw(text: str, path: str) -> Flaw:
     return Flaw(text, None, "envelope", path.encode("utf-8", "surrogateescape"))
+
+
+RULES: tuple[Rule, ...] = (
+    path_syntax,
+    domain_unqualified,
+    path_not_ascii,
+)

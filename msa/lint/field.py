@@ -5,8 +5,9 @@ import codecs
 import re
 from collections.abc import Iterator
 
+from msa.lint.draft import ADDRESS_FIELDS, Draft
 from msa.lint.finding import Flaw, Severity
-from msa.lint.rule import ADDRESS_FIELDS, Draft, rule
+from msa.lint.rule import Rule, rule
 from msa.message.charset import codec_name
 from msa.message.structured import blank_comments
 from msa.message.tree import Field, Part
@@ -210,3 +211,10 @@ def _text_trouble(kind: bytes, text: bytes, codec: str) -> str:
     except (UnicodeError, LookupError):
         return f"is no text in {codec}, perhaps a character was split"
     return ""
+
+
+RULES: tuple[Rule, ...] = (
+    line_too_long,
+    raw_8bit,
+    encoded_word,
+)

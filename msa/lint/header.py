@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from msa.lint.draft import Draft
 from msa.lint.finding import Flaw, Severity
-from msa.lint.rule import Draft, rule
+from msa.lint.rule import Rule, rule
 from msa.message.date import read_date
 from msa.message.structured import blank_comments
 from msa.message.tree import Field
@@ -184,3 +185,14 @@ def _value_flaw(draft: Draft, field: Field, text: str) -> Flaw:
     value = draft.value(field)
     start = field.value_start + len(value) - len(value.lstrip())
     return draft.flaw(text, min(start, field.value_end), field.value_end)
+
+
+RULES: tuple[Rule, ...] = (
+    date_missing,
+    date_syntax,
+    from_missing,
+    message_id_missing,
+    field_repeated,
+    bcc_present,
+    not_a_field,
+)

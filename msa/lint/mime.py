@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator
 
+from msa.lint.draft import Draft
 from msa.lint.finding import Flaw, Severity
-from msa.lint.rule import Draft, rule
+from msa.lint.rule import Rule, rule
 from msa.message.structured import blank_comments
 from msa.message.tree import Field, Part
 
@@ -112,3 +113,10 @@ def _boundary_trouble(boundary: bytes | None) -> str:
 def _type_field(part: Part) -> Field:
     # A multipart is one because of this field, so it is there.
     return part.named("content-type")[0]
+
+
+RULES: tuple[Rule, ...] = (
+    version_missing,
+    boundary_unusable,
+    boundary_unmatched,
+)

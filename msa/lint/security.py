@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator
 
+from msa.lint.draft import Draft
 from msa.lint.finding import Flaw, Severity
-from msa.lint.rule import Draft, rule
+from msa.lint.rule import Rule, rule
 
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 _VERB = re.compile(rb"\s*(?:MAIL FROM|RCPT TO|EHLO|HELO|DATA|RSET|QUIT|BDAT)\b", re.IGNORECASE)
@@ -59,3 +60,9 @@ def end_of_data(draft: Draft) -> Iterator[Flaw]:
         if _VERB.match(draft.content, end):
             text += ", and an SMTP command after it"
         yield draft.flaw(text, start, end)
+
+
+RULES: tuple[Rule, ...] = (
+    bare_lf,
+    end_of_data,
+)

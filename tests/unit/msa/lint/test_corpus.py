@@ -2,24 +2,33 @@
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from msa.envelope import Envelope, Recipient
-from msa.lint import RULES, Rule, lint
+from msa.lint import RULES, Finding, Rule, lint
+from msa.lint.profile import DEFAULT
 
 CORPUS = Path(__file__).parents[3] / "corpus"
 BAD = sorted(CORPUS.glob("*/bad*.eml"))
 GOOD = sorted(CORPUS.glob("*/good*.eml"))
 
 
-def envelope_of(path: Path) -> Envelope | None:
+def said_of(path: Path) -> dict[str, Any]:
     beside = path.with_suffix(".toml")
-    if not beside.exists():
-        return None
-    said = tomllib.loads(beside.read_text(encoding="utf-8"))
-    recipients = tuple(Recipient(path) for path in said.pop("recipients"))
-    return Envelope(recipients=recipients, **said)
+    return tomllib.loads(beside.read_text(encoding="utf-8")) if beside.exists() else {}
+
+
+def findings_of(path: Path) -> tuple[Finding, ...]:
+    """Lint a message as the file beside it says: an envelope, a profile."""
+    said = said_of(path)
+    profile = said.pop("profile", DEFAULT)
+    envelope = None
+    if "recipients" in said:
+        recipients = tuple(Recipient(path) for path in said.pop("recipients"))
+        envelope = Envelope(recipients=recipients, **said)
+    return lint(path.read_bytes(), envelope, profile=profile)
 
 
 def name_of(path: Path) -> str:
@@ -28,14 +37,14 @@ def name_of(path: Path) -> str:
 
 @pytest.mark.parametrize("path", BAD, ids=name_of)
 def test_a_bad_message_fires_its_rule_and_no_other(path: Path) -> None:
-    findings = lint(path.read_bytes(), envelope_of(path))
+    findings = findings_of(path)
 
     assert {finding.code for finding in findings} == {path.parent.name}
 
 
 @pytest.mark.parametrize("path", GOOD, ids=name_of)
 def test_a_good_message_has_no_findings(path: Path) -> None:
-    assert lint(path.read_bytes(), envelope_of(path)) == ()
+    assert findings_of(path) == ()
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
@@ -54,7 +63,7 @@ def test_the_corpus_has_no_folder_without_a_rule() -> None:
 def test_the_evidence_of_a_bad_message_stands_at_its_offset(path: Path) -> None:
     content = path.read_bytes()
 
-    for finding in lint(content, envelope_of(path)):
+    for finding in findings_of(path):
         if finding.offset is not None:
             assert finding.line is not None
             lines = content.split(b"\n")[: finding.line]

@@ -1,0 +1,188 @@
+"""The `Draft`: a message under inspection, and the facts that several rules share."""
+
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import islice
+from typing import NamedTuple
+
+from msa.envelope import Envelope
+from msa.lint.facts import NOTHING, Facts
+from msa.lint.finding import MAX_EVIDENCE, Flaw, Severity
+from msa.lint.profile import DEFAULT, Profile
+from msa.message.decoding import is_regular_base64, octets
+from msa.message.mailbox import AddressList, read_addresses
+from msa.message.tree import Field, Message, Part, Span, parse
+
+ADDRESS_FIELDS = (
+    *("from", "sender", "reply-to", "to", "cc", "bcc"),
+    *("resent-from", "resent-sender", "resent-to", "resent-cc", "resent-bcc"),
+)
+
+MAX_TEXT = 1_048_576  # encoded octets of one text that are decoded; a long newsletter has 200 KB
+_BEFORE_NAME = b"\xef\xbb\xbf> \t"  # a byte order mark, mbox's quote, a space too many
+MAX_LOOK_ALIKES = 1_000  # of one message that are remembered
+_LOOK_ALIKE = re.compile(rb"(?:\r\n|\r|\n)\0?\.\0?(?=(\r\n|\r|\n))")
+
+
+class LineEnds(NamedTuple):
+    """How many octets of each kind end lines."""
+
+    cr: int
+    lf: int
+    crlf: int
+
+    @property
+    def bare_lf(self) -> int:
+        """The number of LF without CR before it."""
+        return self.lf - self.crlf
+
+    @property
+    def are_sound(self) -> bool:
+        """Every CR is followed by LF, and every LF follows CR."""
+        return self.cr == self.lf == self.crlf
+
+
+class Draft:
+    """A message under inspection: its octets, their tree, the envelope; shared facts once."""
+
+    def __init__(
+        self,
+        content: bytes,
+        envelope: Envelope | None = None,
+        *,
+        profile: Profile = DEFAULT,
+        facts: Facts = NOTHING,
+    ) -> None:
+        self.content = content
+        self.envelope = envelope
+        self.profile = profile  # most rules leave it to their severities
+        self.facts = facts
+        self.message: Message = parse(content)
+        self.root: Part = self.message.root
+        self._regular: dict[str, bool] = {}
+        self._octets: dict[str, bytes] = {}
+        self._addresses: dict[int, AddressList] = {}
+
+    @cached_property
+    def fields(self) -> dict[str, list[Field]]:
+        """The fields of the message itself by lower-case name."""
+        index: dict[str, list[Field]] = {}
+        for field in self.root.fields:
+            index.setdefault(field.name.lower(), []).append(field)
+        return index
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """The author's own parts: what stands inside an enclosed message is another's work."""
+        return tuple(_own(self.root))
+
+    @cached_property
+    def is_ascii(self) -> bool:
+        """No octet is over 127."""
+        return self.content.isascii()
+
+    @cached_property
+    def restless(self) -> tuple[Span, ...]:
+        """The content without its regular base64 bodies, in which all line ends are sound.
+
+        To prove that of an attachment takes a fifth of searching it for what rules look for.
+        """
+        spans: list[Span] = []
+        at = 0
+        for part in self.parts:
+            if self.is_regular(part):
+                spans.append(Span(at, part.body.start))
+                at = part.body.end
+        return (*spans, Span(at, len(self.content)))
+
+    def is_regular(self, part: Part) -> bool:
+        """Say whether a part is a flawless base64 body; found out once."""
+        if part.encoding != "base64" or part.delimiters is not None:
+            return False
+        known = self._regular.get(part.path)
+        if known is None:
+            known = is_regular_base64(self.content[part.body.start : part.body.end])
+            self._regular[part.path] = known
+        return known
+
+    @cached_property
+    def line_ends(self) -> LineEnds:
+        """How the lines end, regular base64 left out."""
+        count = self.content.count
+        cr, lf, crlf = (
+            sum(count(mark, *span) for span in self.restless) for mark in (b"\r", b"\n", b"\r\n")
+        )
+        return LineEnds(cr, lf, crlf)
+
+    @property
+    def at_rest(self) -> bool:
+        """A text file as it lies on a disk: all its lines end in LF, and no SMTP was spoken."""
+        return self.envelope is None and not self.line_ends.crlf
+
+    @cached_property
+    def end_of_data(self) -> tuple[tuple[int, int], ...]:
+        """The ranges that some server takes for the end of the data, at most MAX_LOOK_ALIKES."""
+        content = self.content
+        # Each look-alike has a wrong line end or a NUL; the only sound one is a doubled dot.
+        if self.line_ends.are_sound and b"\0" not in content:
+            return ()
+        spans = (
+            (found.start(), found.end(1))
+            for found in _LOOK_ALIKE.finditer(content)
+            if found[0] != b"\r\n." or found[1] != b"\r\n"  # a doubled dot, undoubled: legal
+        )
+        return tuple(islice(spans, MAX_LOOK_ALIKES))
+
+    def octets(self, part: Part) -> bytes:
+        """Return a part's body decoded, of at most MAX_TEXT encoded octets; done once."""
+        data = self._octets.get(part.path)
+        if data is None:
+            data = self._octets[part.path] = octets(self.message, part, MAX_TEXT)
+        return data
+
+    def addresses(self, field: Field) -> AddressList:
+        """Return an address field of the message itself, read once."""
+        read = self._addresses.get(field.start)
+        if read is None:
+            read = self._addresses[field.start] = read_addresses(self.value(field))
+        return read
+
+    def value(self, field: Field) -> bytes:
+        """Return a field's value as written."""
+        return self.message.value(field)
+
+    def flaw(
+        self,
+        text: str,
+        start: int,
+        end: int,
+        part: Part | None = None,
+        *,
+        severity: Severity | None = None,
+    ) -> Flaw:
+        """Return a flaw over a range of the content."""
+        path = "" if part is None else part.path
+        evidence = self.content[start : min(end, start + MAX_EVIDENCE)]
+        return Flaw(text, start, path, evidence, severity)
+
+    def stray_named(self, name: str) -> bool:
+        """Say whether some line that is no field begins with a field's name.
+
+        Then the cause is that line, and the field isn't called missing.
+        """
+        wanted = name.encode()
+        return any(
+            self.content[stray.start : stray.start + MAX_EVIDENCE]
+            .lstrip(_BEFORE_NAME)
+            .lower()
+            .startswith(wanted)
+            for stray in self.root.strays
+        )
+
+
+def _own(part: Part) -> Iterator[Part]:
+    yield part
+    if part.delimiters is not None:
+        for child in part.parts:
+            yield from _own(child)
