@@ -13,8 +13,8 @@
 #   Apache Kafka   TEST_KAFKA (HOST:PORT), else the jars that Maven resolves into the cache, on
 #                  Java 17 or newer; KAFKA_LIBS tells the tests where the jars are
 # They listen on free loopback ports, keep their data in a temporary folder, and are stopped by
-# their process ids at the end. As root, what tests run besides (swaks, kcat, curl,
-# Chromium, strace, shellcheck) is installed from Debian's packages.
+# their process ids at the end. As root, what tests run besides (swaks, msmtp, kcat,
+# curl, Chromium, strace, shellcheck) is installed from Debian's packages.
 # What can't be had is said, and its tests are skipped with that reason. With CI=true a missing
 # MariaDB or Kafka fails the run, and so does a missing MySQL with REQUIRE_MYSQL=1.
 #

@@ -16,7 +16,7 @@ SERVERS: Mapping[str, tuple[str, str]] = {
     "mysql": ("MySQL", "TEST_MYSQL_URL"),
     "kafka": ("Apache Kafka", "TEST_KAFKA"),
 }
-CLIENTS = ("swaks", "kcat", "curl")
+CLIENTS = ("swaks", "msmtp", "kcat", "curl")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

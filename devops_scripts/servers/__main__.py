@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from devops_scripts.servers import kafka, mariadb, mysql, packages
+from devops_scripts.servers import kafka, mail_servers, mariadb, mysql, packages
 from devops_scripts.servers.machine import Unavailable, free_port, note, port_is_free
 from devops_scripts.servers.process import Server, stop
 
@@ -32,7 +32,7 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "mysql": (),
     "kafka": ("java", "mvn"),
 }
-_TOOLS = ("swaks", "kcat", "curl", "chromium", "strace", "shellcheck")
+_TOOLS = ("swaks", "msmtp", "kcat", "curl", "chromium", "strace", "shellcheck")
 _CANNOT_RUN = 2
 
 
@@ -102,10 +102,18 @@ async def _all_servers(stack: AsyncExitStack, folder: Path) -> dict[str, str]:
             group.create_task(_one_server(stack, name, _folder_of(name, folder), installed))
             for name in wanted
         ]
+        others = group.create_task(_mail_servers(folder, installed))
     variables = {VARIABLES[name]: url for name, url in named.items()}
-    for server in starting:
+    for server in (*starting, others):
         variables |= server.result()
     return variables
+
+
+async def _mail_servers(folder: Path, installed: asyncio.Task[None]) -> dict[str, str]:
+    if os.environ.get(mail_servers.VARIABLE):
+        return {}
+    await installed  # apt-get has refreshed its lists by then
+    return await mail_servers.unpack(folder)
 
 
 async def _one_server(

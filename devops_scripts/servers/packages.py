@@ -14,6 +14,7 @@ PACKAGES: Mapping[str, str] = {
     "java": "default-jre-headless",
     "mvn": "maven",
     "swaks": "swaks",
+    "msmtp": "msmtp",
     "kcat": "kcat",
     "curl": "curl",
     "chromium": "chromium",
