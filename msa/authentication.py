@@ -1,10 +1,14 @@
-"""AUTH PLAIN and LOGIN (RFC 4954, RFC 4616), without I/O.
+"""AUTH and its mechanisms (RFC 4954), without I/O.
 
 A mechanism is a generator: it yields the challenges, is sent the client's response lines, and
 returns the `Credentials`. It raises `Refused` for a response that it can't read.
 """
 
+import base64
 import binascii
+import hmac
+import re
+import secrets
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
@@ -13,15 +17,26 @@ from msa.reply import Refused, Reply
 
 MAX_USER = 255  # octets of a user name, since it is kept with every message
 
+_DIGEST = re.compile(r"[0-9A-Fa-f]{32}")
+_XOAUTH2 = re.compile(r"user=([^\x01]*)\x01auth=Bearer ([^\x01]*)\x01\x01", re.IGNORECASE)
+
 Exchange = Generator[Reply, bytes, "Credentials"]
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Who somebody says to be; the password is compared and forgotten, never kept or logged."""
+    """Who somebody says to be, and the proof; that is compared and forgotten, never logged."""
 
     user: str
-    password: str = field(repr=False)
+    proof: str = field(repr=False)  # the password, or what `challenge` was answered with
+    challenge: str = field(default="", repr=False)
+
+    def proves(self, password: str) -> bool:
+        """Say whether it is somebody who knows the password."""
+        known = password
+        if self.challenge:  # RFC 2195 section 2
+            known = hmac.new(password.encode(), self.challenge.encode(), "md5").hexdigest()
+        return hmac.compare_digest(self.proof.encode(), known.encode())
 
 
 def _plain(initial: bytes | None) -> Exchange:
@@ -41,7 +56,33 @@ def _login(initial: bytes | None) -> Exchange:
     return _credentials(user_name, _decode(password))
 
 
-MECHANISMS: dict[str, Callable[[bytes | None], Exchange]] = {"PLAIN": _plain, "LOGIN": _login}
+def _cram_md5(initial: bytes | None) -> Exchange:
+    # RFC 2195 section 2: a Message-ID nobody can foresee; the answer is user SP hex digest.
+    if initial is not None:
+        raise Refused(reply.AUTH_NO_INITIAL)
+    asked = f"<{secrets.token_hex(12)}@sandbox.test>"
+    response = yield reply.challenge(base64.b64encode(asked.encode()).decode())
+    user, _, digest = _decode(response).rpartition(" ")
+    if not _DIGEST.fullmatch(digest):
+        raise Refused(reply.AUTH_MALFORMED)
+    return _credentials(user, digest.lower(), asked)
+
+
+def _xoauth2(initial: bytes | None) -> Exchange:
+    # Google's XOAUTH2 protocol: user={user} ^A auth=Bearer {token} ^A ^A
+    response = initial if initial is not None else (yield reply.challenge(""))
+    match = _XOAUTH2.fullmatch(_decode(response))
+    if match is None:
+        raise Refused(reply.AUTH_MALFORMED)
+    return _credentials(match[1], match[2])
+
+
+MECHANISMS: dict[str, Callable[[bytes | None], Exchange]] = {
+    "PLAIN": _plain,
+    "LOGIN": _login,
+    "CRAM-MD5": _cram_md5,
+    "XOAUTH2": _xoauth2,
+}
 
 
 def begin(argument: str) -> Exchange:
@@ -67,9 +108,9 @@ def _decode(response: bytes) -> str:
         raise Refused(reply.AUTH_NOT_BASE64) from None
 
 
-def _credentials(user: str, password: str) -> Credentials:
+def _credentials(user: str, proof: str, challenge: str = "") -> Credentials:
     if len(user.encode()) > MAX_USER or not user.isprintable():
         raise Refused(reply.AUTH_MALFORMED)
     if user == "":
         raise Refused(reply.AUTH_FAILED)
-    return Credentials(user, password)
+    return Credentials(user, proof, challenge)

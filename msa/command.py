@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import NamedTuple
 
 from msa import reply
 from msa.reply import Refused, Reply
@@ -18,7 +19,8 @@ MAX_PARAMETER_LINE = {
 
 # Verb -> its syntax, as HELP and 501 replies tell it.
 SYNTAX = {
-    "AUTH": "AUTH PLAIN|LOGIN [initial-response]",
+    "AUTH": "AUTH mechanism [initial-response]",
+    "BDAT": "BDAT size [LAST]",
     "DATA": "DATA",
     "EHLO": "EHLO hostname",
     "EXPN": "EXPN list",
@@ -77,6 +79,27 @@ def read_verb(line: bytes) -> tuple[str, str]:
     if len(line) > MAX_LINE and len(line) > MAX_PARAMETER_LINE.get(verb, MAX_LINE):
         raise Refused(reply.LINE_TOO_LONG)
     return verb, argument.strip(" ")
+
+
+_CHUNK = re.compile(r"([0-9]{1,20})(?: +(LAST))?", re.IGNORECASE)
+
+
+class Chunk(NamedTuple):
+    """What BDAT announces: so many octets follow its line at once."""
+
+    size: int
+    is_last: bool
+
+
+def read_chunk(argument: str) -> Chunk:
+    """Read the argument of BDAT (RFC 3030 section 2); raises `Refused`.
+
+    Where it can't be read nobody knows how many octets follow, so the reply ends the session.
+    """
+    match = _CHUNK.fullmatch(argument)
+    if match is None:
+        raise Refused(reply.LOST_IN_CHUNKS)
+    return Chunk(int(match[1]), match[2] is not None)
 
 
 def _why_no_line(line: bytes) -> Reply:

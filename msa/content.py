@@ -1,4 +1,4 @@
-"""The octets between 354 and the lone dot (RFC 5321 section 4.5.2), taken in bulk."""
+"""The octets of a message, taken in bulk: up to the lone dot after DATA, or by count after BDAT."""
 
 PIECE = 65_536  # octets that may wait in the connection's buffer before they are set aside
 _END = b"\r\n.\r\n"  # nothing else ends the content: bare CR and LF are content (CVE-2023-51764)
@@ -57,3 +57,29 @@ class ContentReader:
             self._pieces.clear()
         else:
             self._pieces.append(piece)
+
+
+class ChunkReader:
+    """Takes the octets of one BDAT chunk (RFC 3030) out of a connection's buffer, as they come.
+
+    What a refused command announced is taken as well, and dropped: it must never be read as
+    commands.
+    """
+
+    def __init__(self, size: int, keep: bool) -> None:
+        self._left = size
+        self._pieces: list[bytes] | None = [] if keep else None
+
+    def take(self, buffer: bytearray) -> bool:
+        """Take what is there; True once the chunk is whole."""
+        if self._pieces is not None and self._left and buffer:
+            self._pieces.append(bytes(buffer[: self._left]))
+        taken = min(self._left, len(buffer))
+        del buffer[:taken]
+        self._left -= taken
+        return not self._left
+
+    @property
+    def octets(self) -> bytes:
+        """The chunk; nothing of one that was dropped."""
+        return b"".join(self._pieces or ())

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from msa import reply
+from msa.authentication import MECHANISMS
 from msa.reply import Refused
 
 MAX_ENVID = 100  # characters, RFC 3461 section 4.4
@@ -80,14 +81,14 @@ def _orcpt(value: str) -> bool:
     return _xtext(address)
 
 
-EIGHTBITMIME = Extension("8BITMIME", mail={"BODY": _one_of("7BIT", "8BITMIME")})
+EIGHTBITMIME = Extension("8BITMIME", mail={"BODY": _one_of("7BIT", "8BITMIME", "BINARYMIME")})
 SMTPUTF8 = Extension("SMTPUTF8", mail={"SMTPUTF8": _one_of("")})
 DSN = Extension(
     "DSN",
     mail={"RET": _one_of("FULL", "HDRS"), "ENVID": _envid},
     rcpt={"NOTIFY": _notify, "ORCPT": _orcpt},
 )
-AUTH = Extension("AUTH PLAIN LOGIN", mail={"AUTH": _auth})
+AUTH = Extension(f"AUTH {' '.join(MECHANISMS)}", mail={"AUTH": _auth})
 # Our own: a repeat of the key is answered with the first message's id, and stores nothing.
 SUBMISSION_KEY = Extension(
     "XSUBMISSIONKEY", mail={"XSUBMISSIONKEY": _matches("[A-Za-z0-9-]{1,64}")}
@@ -95,15 +96,20 @@ SUBMISSION_KEY = Extension(
 
 
 @lru_cache(maxsize=64)
-def offer(*, max_size: int, starttls: bool, auth: bool, submission_keys: bool) -> Offer:
+def offer(
+    *, max_size: int, max_recipients: int, starttls: bool, auth: bool, submission_keys: bool
+) -> Offer:
     """Put together what a session is offered; `max_size` in octets."""
     extensions = [
         Extension(f"SIZE {max_size}", mail={"SIZE": _matches("[0-9]{1,20}")}),  # RFC 1870
         EIGHTBITMIME,
         SMTPUTF8,
         Extension("PIPELINING"),
+        Extension("CHUNKING"),  # RFC 3030
+        Extension("BINARYMIME"),  # a value of 8BITMIME's BODY
         DSN,
         Extension("ENHANCEDSTATUSCODES"),
+        Extension(f"LIMITS RCPTMAX={max_recipients}"),  # RFC 9422
         *([Extension("STARTTLS")] if starttls else []),
         *([AUTH] if auth else []),
         *([SUBMISSION_KEY] if submission_keys else []),

@@ -93,9 +93,13 @@ def bad_syntax(syntax: str) -> Reply:
 # Sequence.
 
 NEED_HELO = Reply(503, "5.1", "Say EHLO or HELO first")
-NEED_MAIL = Reply(503, "5.1", "Need MAIL before RCPT or DATA")
+NEED_MAIL = Reply(503, "5.1", "Need MAIL before RCPT, DATA or BDAT")
 NEED_RECIPIENT = Reply(554, "5.1", "No valid recipients")
-NESTED_MAIL = Reply(503, "5.1", "A transaction is open; end it with DATA or RSET")
+NESTED_MAIL = Reply(503, "5.1", "A transaction is open; end it with DATA, BDAT or RSET")
+CONTENT_BEGUN = Reply(503, "5.1", "The content has begun; end it with BDAT LAST or RSET")
+BINARY_NEEDS_BDAT = Reply(503, "5.1", "BODY=BINARYMIME needs BDAT, not DATA")
+CHUNK_LOST = Reply(503, "5.1", "A chunk of this message was refused; say RSET")
+LOST_IN_CHUNKS = Reply(421, "5.4", "Syntax: BDAT size [LAST]; what follows can't be read")
 
 # Plain answers.
 
@@ -104,6 +108,10 @@ SENDER_OK = Reply(250, "1.0", "Sender ok")
 RECIPIENT_OK = Reply(250, "1.5", "Recipient ok")
 START_CONTENT = Reply(354, "", "End data with <CR><LF>.<CR><LF>")
 NOT_VERIFIED = Reply(252, "0.0", "Not verified; the sandbox accepts every address")
+
+
+def chunk_taken(size: int) -> Reply:
+    return Reply(250, "0.0", f"{size} octets taken")
 
 
 def queued(submission_id: str) -> Reply:
@@ -169,7 +177,8 @@ AUTH_UNAVAILABLE = Reply(502, "5.1", "AUTH is not available")
 AUTH_NEEDS_EHLO = Reply(503, "5.1", "AUTH needs a session opened with EHLO")
 AUTH_DONE = Reply(503, "5.1", "Already authenticated")
 AUTH_IN_TRANSACTION = Reply(503, "5.1", "AUTH is not permitted during a transaction")
-AUTH_MECHANISM = Reply(504, "5.4", "Mechanisms are PLAIN and LOGIN")
+AUTH_MECHANISM = Reply(504, "5.4", "Mechanisms are PLAIN, LOGIN, CRAM-MD5 and XOAUTH2")
+AUTH_NO_INITIAL = Reply(501, "5.4", "This mechanism takes no initial response")
 AUTH_CANCELLED = Reply(501, "7.0", "Authentication cancelled")
 AUTH_NOT_BASE64 = Reply(501, "5.2", "The response is not valid base64")
 AUTH_MALFORMED = Reply(501, "5.2", "The response is not what the mechanism asks for")

@@ -18,8 +18,8 @@ from typing import Any, cast
 from aiosmtpd.smtp import SMTP
 
 from msa import reply
-from msa.command import CommandLines
-from msa.content import ContentReader
+from msa.command import Chunk, CommandLines
+from msa.content import ChunkReader, ContentReader
 from msa.intake import Intake
 from msa.options import ServerOptions
 from msa.ports import Linter, SubmissionStore
@@ -138,11 +138,9 @@ class SubmissionServer(SMTP):
         return buffer
 
     async def _obey(self, line: bytes) -> None:
-        try:
-            answer = self._dialogue.hear(line)
-        except Exception:
-            log.exception("a command of %s failed", self.host)
-            answer = reply.LOCAL_ERROR
+        answer = self._hear(line)
+        if self._dialogue.chunk is not None:
+            answer = await self._receive_chunk(self._dialogue.chunk, answer)
         self._say(answer)
         if answer.code == 354:
             await self._receive()
@@ -157,6 +155,13 @@ class SubmissionServer(SMTP):
             await asyncio.sleep(0)  # one client's flood of commands leaves the others their turn
         if self._listening.is_closing and not self._dialogue.in_transaction:
             self.hang_up(reply.SHUTTING_DOWN)
+
+    def _hear(self, line: bytes) -> Reply:
+        try:
+            return self._dialogue.hear(line)
+        except Exception:
+            log.exception("a command of %s failed", self.host)
+            return reply.LOCAL_ERROR
 
     def _say(self, answer: Reply) -> None:
         self._replies.append(answer.wire())
@@ -230,13 +235,31 @@ class SubmissionServer(SMTP):
                 # Not a return: the rest of the content must never be taken for commands.
                 raise ConnectionAbortedError("the client left during DATA")
         octets = content.content()
-        self._is_busy = True
         self._say(reply.TOO_BIG if octets is None else await self._submit(octets))
-        self._is_busy = False
-        self._heard_at = self.loop.time()
         self._dialogue.reset()
 
+    async def _receive_chunk(self, chunk: Chunk, answer: Reply) -> Reply:
+        """Take the octets that follow BDAT, and return what to say then."""
+        reader = ChunkReader(chunk.size, keep=answer.code == 250)
+        while not reader.take(self._buffer):
+            if not await self._wait():
+                raise ConnectionAbortedError("the client left during BDAT")
+        if answer.code == 250:
+            content = self._dialogue.take_chunk(reader.octets)
+            answer = answer if content is None else await self._submit(content)
+        if chunk.is_last:
+            self._dialogue.reset()
+        return answer
+
     async def _submit(self, content: bytes) -> Reply:
+        self._is_busy = True
+        try:
+            return await self._take(content)
+        finally:
+            self._is_busy = False
+            self._heard_at = self.loop.time()
+
+    async def _take(self, content: bytes) -> Reply:
         listening = self._listening
         submission = self._dialogue.submission(
             content, id=listening.new_id(), accepted_at=listening.now()

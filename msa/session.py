@@ -1,16 +1,16 @@
 """One SMTP session (RFC 5321 section 4.1.4): which command may come when, with no socket.
 
 A reply's code tells the shell what comes next, as it tells the client: 354 the content, 220 (to
-STARTTLS) a TLS handshake, 221 and 421 the end of the connection; else the next line.
+STARTTLS) a TLS handshake, 221 and 421 the end of the connection; else the next line. Only after
+BDAT something comes before the reply: `chunk` says how many octets.
 """
 
-import hmac
 from collections.abc import Callable
 from datetime import datetime
 
 from msa import authentication, extensions, reply
 from msa.authentication import Credentials, Exchange
-from msa.command import MAX_AUTH_LINE, SYNTAX, read_verb
+from msa.command import MAX_AUTH_LINE, SYNTAX, Chunk, read_chunk, read_verb
 from msa.envelope import Client, Submission
 from msa.options import ServerOptions
 from msa.reply import Refused, Reply
@@ -29,6 +29,7 @@ class Session:
         self._address = client_address
         self._nonsense = 0
         self._tls = False
+        self.chunk: Chunk | None = None  # whose octets come next, before the reply goes out
         self._start_over()
 
     def _start_over(self) -> None:
@@ -57,6 +58,7 @@ class Session:
 
     def hear(self, line: bytes) -> Reply:
         """Answer one line, given with its CR LF; a refused line changes nothing."""
+        self.chunk = None
         try:
             answer = self._continue_auth(line) if self._exchange else self._obey(line)
         except Refused as refusal:
@@ -71,6 +73,12 @@ class Session:
         """Forget what was said in the clear (RFC 3207 section 4.2)."""
         self._tls = True
         self._start_over()
+
+    def take_chunk(self, octets: bytes) -> bytes | None:
+        """Keep the octets of the chunk; return the content with the last one, else None."""
+        assert self.chunk is not None
+        self._transaction.add(octets)
+        return self._transaction.chunked_content() if self.chunk.is_last else None
 
     def submission(self, content: bytes, *, id: str, accepted_at: datetime) -> Submission:
         """Make the submission that the transaction and its content add up to."""
@@ -103,6 +111,7 @@ class Session:
     def _offered(self) -> extensions.Offer:
         return extensions.offer(
             max_size=self._options.max_size,
+            max_recipients=self._options.max_recipients,
             starttls=self._options.tls_context is not None and not self._tls,
             auth=self._options.auth != "off",
             submission_keys=self._options.submission_keys and self._trusted,
@@ -128,6 +137,11 @@ class Session:
         self._check_may_submit()
         _expect_none("DATA", argument)
         return self._transaction.data()
+
+    def _bdat(self, argument: str) -> Reply:
+        self.chunk = read_chunk(argument)  # its octets come even if we refuse them
+        self._check_may_submit()
+        return self._transaction.bdat(self.chunk)
 
     def _check_may_submit(self) -> None:
         if not self._helo:
@@ -199,8 +213,7 @@ class Session:
     def _log_in(self, credentials: Credentials) -> Reply:
         bridge = self._options.bridge_login
         if bridge is not None and credentials.user == bridge.user:
-            given, known = credentials.password.encode(), bridge.password.encode()
-            if not hmac.compare_digest(given, known):
+            if not credentials.proves(bridge.password):
                 return reply.AUTH_FAILED
             self._trusted = True
             self._offer = self._offered()  # submission keys, without another EHLO
@@ -220,6 +233,7 @@ def _expect_none(verb: str, argument: str) -> None:
 
 _COMMANDS: dict[str, Callable[[Session, str], Reply]] = {
     "AUTH": Session._auth,
+    "BDAT": Session._bdat,
     "DATA": Session._data,
     "EHLO": Session._ehlo,
     "EXPN": Session._expn,

@@ -2,7 +2,7 @@
 
 from msa import reply
 from msa.address import read_forward_path, read_reverse_path
-from msa.command import read_path
+from msa.command import Chunk, read_path
 from msa.envelope import Envelope, Recipient
 from msa.extensions import Offer, read_parameters
 from msa.reply import Refused, Reply
@@ -15,6 +15,8 @@ class Transaction:
     """
 
     __slots__ = (
+        "_chunks",
+        "_is_lost",
         "_max_recipients",
         "_max_size",
         "_offer",
@@ -30,6 +32,8 @@ class Transaction:
         self._reverse_path: str | None = None
         self._parameters: dict[str, str] = {}  # of MAIL
         self._recipients: list[Recipient] = []
+        self._chunks: bytearray | None = None  # of the content, once BDAT began it
+        self._is_lost = False  # one of them was refused
 
     @property
     def is_open(self) -> bool:
@@ -49,6 +53,7 @@ class Transaction:
         # RFC 1870 section 6.1; the declared size binds nobody, the content is counted again.
         if int(parameters.get("SIZE", "0")) > self._max_size:
             raise Refused(reply.TOO_BIG)
+        self._is_lost = False
         self._reverse_path = read_reverse_path(path, smtputf8=smtputf8)
         self._parameters = parameters
         return reply.SENDER_OK
@@ -57,6 +62,8 @@ class Transaction:
         """Answer RCPT."""
         if not self.is_open:
             raise Refused(reply.NEED_MAIL)
+        if self._chunks is not None:
+            raise Refused(reply.CONTENT_BEGUN)
         path, words = read_path("RCPT", "TO:", argument, reply.malformed_forward_path)
         parameters = self._read(words, "rcpt") if words else {}
         smtputf8 = "SMTPUTF8" in self._parameters
@@ -71,16 +78,49 @@ class Transaction:
 
     def data(self) -> Reply:
         """Answer DATA: 354 when the content may come."""
+        self._check_complete()
+        if self._chunks is not None:
+            raise Refused(reply.CONTENT_BEGUN)
+        if self._parameters.get("BODY", "").upper() == "BINARYMIME":
+            raise Refused(reply.BINARY_NEEDS_BDAT)
+        return reply.START_CONTENT
+
+    def bdat(self, chunk: Chunk) -> Reply:
+        """Answer BDAT (RFC 3030); the reply goes out when the chunk is there.
+
+        After a chunk was refused the message can't be whole any more: so are all that follow.
+        """
+        if self._is_lost:
+            raise Refused(reply.CHUNK_LOST)
+        self._is_lost = True
+        self._check_complete()
+        if self._chunks is None:
+            self._chunks = bytearray()
+        if len(self._chunks) + chunk.size > self._max_size:
+            self._chunks.clear()
+            raise Refused(reply.TOO_BIG)
+        self._is_lost = False
+        return reply.chunk_taken(chunk.size)
+
+    def add(self, octets: bytes) -> None:
+        """Keep the octets of a chunk."""
+        assert self._chunks is not None
+        self._chunks += octets
+
+    def chunked_content(self) -> bytes:
+        """Return the content that came in chunks."""
+        return bytes(self._chunks or b"")
+
+    def _check_complete(self) -> None:
         if not self.is_open:
             raise Refused(reply.NEED_MAIL)
         if not self._recipients:
             # RFC 2920 section 3.1: the client may have sent DATA before it heard of our refusals.
             raise Refused(reply.NEED_RECIPIENT)
-        return reply.START_CONTENT
 
     def envelope(self) -> Envelope:
         """Return what was gathered."""
-        self.data()
+        self._check_complete()
         parameters = self._parameters
         return Envelope(
             reverse_path=self._reverse_path or "",

@@ -116,7 +116,12 @@ def test_exim_submits_with_and_without_chunking(
     sandbox: Sandbox, packages: Path, chunking: bool
 ) -> None:
     path = f"exim-{chunking}@customer.example".lower()
-    exim = Exim(packages / "exim", packages.parent / path.partition("@")[0], sandbox.smtp_port, chunking=chunking)
+    exim = Exim(
+        packages / "exim",
+        packages.parent / path.partition("@")[0],
+        sandbox.smtp_port,
+        chunking=chunking,
+    )
     body = "A line.\r\n.\r\n..two dots\r\n" + "x" * 70 + "\r\n"
 
     said = exim.send(message(to=path, body=body), mail_from="app@shop.example", to=path)
@@ -128,7 +133,12 @@ def test_exim_submits_with_and_without_chunking(
 
 def test_exim_asks_for_reports_in_the_words_of_the_sender(sandbox: Sandbox, packages: Path) -> None:
     path = "exim-dsn@customer.example"
-    exim = Exim(packages / "exim", packages.parent / path.partition("@")[0], sandbox.smtp_port, chunking=True)
+    exim = Exim(
+        packages / "exim",
+        packages.parent / path.partition("@")[0],
+        sandbox.smtp_port,
+        chunking=True,
+    )
 
     said = exim.relay(
         "EHLO app.example", "MAIL FROM:<exim@shop.example> RET=HDRS ENVID=exim+2B7",

@@ -4,14 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from msa.command import SYNTAX, CommandLines
-from msa.content import ContentReader
+from msa.content import ChunkReader, ContentReader
 from msa.extensions import offer
 from msa.options import ServerOptions
 from msa.reply import Refused, Reply
 from msa.session import Session
 from msa.transaction import Transaction
 
-OFFER = offer(max_size=1000, starttls=False, auth=True, submission_keys=True)
+OFFER = offer(max_size=1000, max_recipients=3, starttls=False, auth=True, submission_keys=True)
 
 PATHS = st.one_of(
     st.sampled_from(
@@ -101,6 +101,23 @@ def test_content_ends_at_the_first_lone_dot_and_nowhere_else(octets: list[bytes]
     assert ended
     assert reader.content() == (content + b"\r\n").replace(b"\r\n.", b"\r\n")[2:]
     assert bytes(buffer) == rest
+
+
+@given(st.lists(st.binary(max_size=9), max_size=20), st.integers(0, 60), st.booleans())
+def test_a_chunk_is_exactly_the_octets_announced(
+    segments: list[bytes], size: int, keep: bool
+) -> None:
+    buffer, sent = bytearray(), b"".join(segments)
+    reader = ChunkReader(size, keep)
+
+    ended = reader.take(buffer)
+    for segment in segments:
+        buffer += segment
+        ended = ended or reader.take(buffer)
+
+    assert ended is (len(sent) >= size)
+    assert reader.octets == (sent[:size] if keep else b"")
+    assert bytes(buffer) == sent[size:]
 
 
 @given(st.lists(st.binary(max_size=50), max_size=20))

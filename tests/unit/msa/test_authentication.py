@@ -1,4 +1,5 @@
 import base64
+import hmac
 
 import pytest
 
@@ -46,7 +47,7 @@ def test_an_empty_password_is_one() -> None:
     ("argument", "responses", "answer"),
     [
         ("", [], reply.AUTH_MECHANISM),
-        ("XOAUTH2 abc", [], reply.AUTH_MECHANISM),
+        ("SCRAM-SHA-1 abc", [], reply.AUTH_MECHANISM),
         ("PLA\u0131N", [], reply.AUTH_MECHANISM),  # PLAIN in upper case
         ("PLAIN b\udcf8r", [], reply.AUTH_NOT_BASE64),
         ("PLAIN", [b"*"], reply.AUTH_CANCELLED),
@@ -70,3 +71,31 @@ def test_a_bad_exchange_is_refused(argument: str, responses: list[bytes], answer
 
 def test_credentials_do_not_show_their_password() -> None:
     assert "secret" not in repr(Credentials("ada", "secret"))
+
+
+def test_a_challenge_is_answered_with_a_digest_of_the_password() -> None:
+    exchange = begin("CRAM-MD5")
+    asked = base64.b64decode(next(exchange).text)
+    digest = hmac.new(b"secret", asked, "md5").hexdigest()
+
+    with pytest.raises(StopIteration) as end:
+        exchange.send(encoded(f"ada lovelace {digest}"))
+
+    credentials = end.value.value
+    assert credentials.user == "ada lovelace"
+    assert credentials.proves("secret")
+    assert not credentials.proves("public")
+
+
+def test_no_two_challenges_are_the_same() -> None:
+    assert next(begin("CRAM-MD5")) != next(begin("CRAM-MD5"))
+
+
+def test_a_bearer_token_is_taken_with_its_user() -> None:
+    exchange = begin("XOAUTH2")
+    next(exchange)
+
+    with pytest.raises(StopIteration) as end:
+        exchange.send(encoded("user=ada@example.org\x01auth=Bearer ya29.abc\x01\x01"))
+
+    assert end.value.value == Credentials("ada@example.org", "ya29.abc")

@@ -3,7 +3,7 @@ import pytest
 from msa.extensions import offer, read_parameters
 from msa.reply import Refused
 
-FULL = offer(max_size=1000, starttls=True, auth=True, submission_keys=True)
+FULL = offer(max_size=1000, max_recipients=100, starttls=True, auth=True, submission_keys=True)
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def test_a_good_parameter_of_mail_is_taken(word: str) -> None:
 @pytest.mark.parametrize(
     "word",
     [
-        *("SIZE=-1", "SIZE=1e3", "SIZE=" + "9" * 21, "SIZE=٣", "BODY=BINARYMIME", "SMTPUTF8=1"),
+        *("SIZE=-1", "SIZE=1e3", "SIZE=" + "9" * 21, "SIZE=٣", "BODY=BINARY", "SMTPUTF8=1"),
         *("RET=HDR\u017f", "BODY=8B\u0131TMIME"),  # right in upper case
         *("RET=BOTH", "ENVID=" + "x" * 101, "ENVID=a+2bb", "ENVID=a+0D+0Ab", "ENVID=a+", "ENVID=é"),
         *("AUTH=a b", "AUTH=a=b", "XSUBMISSIONKEY=" + "k" * 65, "XSUBMISSIONKEY=é"),
@@ -78,7 +78,11 @@ def test_an_unknown_parameter_is_named() -> None:
 
 
 def test_what_is_not_offered_has_no_line_and_no_parameter() -> None:
-    bare = offer(max_size=1000, starttls=False, auth=False, submission_keys=False)
+    bare = offer(
+        max_size=1000, max_recipients=100, starttls=False, auth=False, submission_keys=False
+    )
 
-    assert {"STARTTLS", "AUTH PLAIN LOGIN", "XSUBMISSIONKEY"} == set(FULL.ehlo) - set(bare.ehlo)
+    assert {"STARTTLS", "AUTH PLAIN LOGIN CRAM-MD5 XOAUTH2", "XSUBMISSIONKEY"} == set(
+        FULL.ehlo
+    ) - set(bare.ehlo)
     assert {"AUTH", "XSUBMISSIONKEY"} == set(FULL.mail) - set(bare.mail)

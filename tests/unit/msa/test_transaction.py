@@ -6,7 +6,7 @@ from msa.extensions import Offer, offer
 from msa.reply import Refused
 from msa.transaction import Transaction
 
-EHLO = offer(max_size=1000, starttls=False, auth=True, submission_keys=True)
+EHLO = offer(max_size=1000, max_recipients=100, starttls=False, auth=True, submission_keys=True)
 
 
 def transaction(offered: Offer = EHLO) -> Transaction:
@@ -33,8 +33,8 @@ def reply_to(transaction: Transaction, command: str) -> str:
         ("MAIL FROM:<ada@example.org> COLOR=RED", "555 5.5.4 Parameter COLOR not recognized"),
         ("MAIL FROM:<ada@example.org> NOTIFY=NEVER", "555 5.5.4 Parameter NOTIFY not recognized"),
         ("MAIL TO:<ada@example.org>", "501 5.5.4 Syntax: MAIL FROM:<reverse-path> [parameters]"),
-        ("RCPT TO:<bob@example.org>", "503 5.5.1 Need MAIL before RCPT or DATA"),
-        ("DATA", "503 5.5.1 Need MAIL before RCPT or DATA"),
+        ("RCPT TO:<bob@example.org>", "503 5.5.1 Need MAIL before RCPT, DATA or BDAT"),
+        ("DATA", "503 5.5.1 Need MAIL before RCPT, DATA or BDAT"),
     ],
 )
 def test_the_first_command_of_a_transaction(command: str, answer: str) -> None:
