@@ -2,7 +2,10 @@
 
 import ssl
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
 from typing import Literal
+
+Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,7 @@ class ServerOptions:
     idle_timeout_s: float = 300.0  # RFC 5321 section 4.5.3.2.7: at least five minutes
     auth: Literal["any", "required", "off"] = "any"
     tls_context: ssl.SSLContext | None = None  # for STARTTLS; None: it is not offered
+    proxies: tuple[Network, ...] = ()  # whose connections begin with a PROXY header
     submission_keys: bool = True  # for loopback and for the bridge's login
     bridge_login: Login | None = None
     lint: Literal["accept", "reject"] = "accept"

@@ -71,6 +71,7 @@ IDLE = Reply(421, "4.2", "No command for too long, closing the connection")
 SHUTTING_DOWN = Reply(421, "3.2", "The sandbox is shutting down, try again later")
 TOO_MANY_ERRORS = Reply(421, "7.0", "Too many lines that are no command, closing the connection")
 NOT_TLS = Reply(421, "7.0", "This port speaks SMTP without TLS at first; connect and say STARTTLS")
+NOT_PROXIED = Reply(421, "7.0", "A connection from your address begins with a PROXY header here")
 NOT_HTTP = Reply(421, "7.0", "This port speaks SMTP, not HTTP")
 BYE = Reply(221, "0.0", "Bye")
 

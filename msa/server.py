@@ -9,10 +9,12 @@ Names with an underscore of aiosmtpd 1.4 and of asyncio's streams (the same in P
 
 import asyncio
 import logging
+import ssl
 from asyncio import StreamReader, StreamReaderProtocol
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
+from ipaddress import ip_address
 from typing import Any, cast
 
 from aiosmtpd.smtp import SMTP
@@ -23,6 +25,7 @@ from msa.content import ChunkReader, ContentReader
 from msa.intake import Intake
 from msa.options import ServerOptions
 from msa.ports import Linter, SubmissionStore
+from msa.proxy import NoHeader, take_header
 from msa.reply import Reply
 from msa.session import Session
 
@@ -60,11 +63,14 @@ class SubmissionServer(SMTP):
         transport = cast(asyncio.Transport, transport)  # uvloop's is none by isinstance
         peer = transport.get_extra_info("peername")
         self.host = str(peer[0]) if isinstance(peer, tuple) else ""
-        if not self._listening.admit(self):
+        tls = transport.get_extra_info("sslcontext") is not None
+        # A proxy has everybody's connections; they are counted when it says whose they are.
+        self._is_proxy = not tls and self._listening.is_proxy(self.host)
+        if not (self._is_proxy or self._listening.admit(self)):
             transport.write(reply.TOO_MANY_CONNECTIONS.wire())
             transport.close()
             return
-        self._dialogue = Session(self._options, self.host)
+        self._dialogue = Session(self._options, self.host, tls=tls)
         super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -115,8 +121,11 @@ class SubmissionServer(SMTP):
     # The loop.
 
     async def _handle_client(self) -> None:
-        self._say(self._dialogue.greeting)
         try:
+            if self._is_proxy:
+                await self._read_proxy_header()
+            if self.transport is not None:
+                self._say(self._dialogue.greeting)
             while self.transport is not None:
                 line = self._lines.take(self._buffer)
                 if line is not None:
@@ -131,6 +140,22 @@ class SubmissionServer(SMTP):
             self._timeout_handle.cancel()
             self._writer.close()
             self._listening.forget(self)
+
+    async def _read_proxy_header(self) -> None:
+        """Hear for whom the proxy speaks; hangs up when it doesn't say."""
+        try:
+            while (address := take_header(self._buffer)) is None:
+                if not await self._wait():
+                    raise ConnectionAbortedError("the proxy left")
+        except NoHeader:
+            self._say(reply.NOT_PROXIED)
+            await self._linger()
+            return
+        self.host = address or self.host
+        self._dialogue = Session(self._options, self.host)
+        if not self._listening.admit(self):
+            self._say(reply.TOO_MANY_CONNECTIONS)
+            await self._linger()
 
     @property
     def _buffer(self) -> bytearray:
@@ -284,20 +309,37 @@ class Listening:
         )
         self._connections: set[SubmissionServer] = set()
         self._per_host: Counter[str] = Counter()
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
 
     @property
     def address(self) -> tuple[str, int]:
         """The host and port of the first socket."""
-        assert self._server is not None
-        host, port, *_ = self._server.sockets[0].getsockname()
+        host, port, *_ = self._servers[0].sockets[0].getsockname()
         return str(host), int(port)
 
-    async def start(self, host: str, port: int) -> None:
-        """Bind and listen; raises `OSError` when the address can't be had."""
-        self._server = await asyncio.get_running_loop().create_server(
-            lambda: SubmissionServer(self), host or None, port, backlog=BACKLOG
+    async def start(self, host: str, port: int, *, tls: ssl.SSLContext | None = None) -> None:
+        """Bind and listen, with `tls` from the first octet; raises `OSError`.
+
+        PROXY headers and TLS from the first octet exclude each other: the header would have to be
+        read from underneath the handshake.
+        """
+        server = await asyncio.get_running_loop().create_server(
+            lambda: SubmissionServer(self),
+            host or None,
+            port,
+            backlog=BACKLOG,
+            ssl=tls,
+            ssl_handshake_timeout=HANDSHAKE_S if tls else None,
         )
+        self._servers.append(server)
+
+    def is_proxy(self, host: str) -> bool:
+        """Say whether a host is one of the proxies."""
+        if not self.options.proxies:
+            return False
+        address = ip_address(host.partition("%")[0])
+        mapped = getattr(address, "ipv4_mapped", None)
+        return any((mapped or address) in network for network in self.options.proxies)
 
     def admit(self, connection: SubmissionServer) -> bool:
         """Count a connection; False when its host has too many."""
@@ -309,6 +351,8 @@ class Listening:
 
     def forget(self, connection: SubmissionServer) -> None:
         """Count a connection that ended."""
+        if connection not in self._connections:
+            return  # a proxy that said nothing
         self._connections.discard(connection)
         self._per_host[connection.host] -= 1
         if not self._per_host[connection.host]:
@@ -320,8 +364,8 @@ class Listening:
         Idle clients hear 421 at once, the others after their transaction or at the deadline. A
         commit that runs is never cancelled.
         """
-        assert self._server is not None
-        self._server.close()
+        for server in self._servers:
+            server.close()
         self.is_closing = True
         for connection in tuple(self._connections):
             connection.shut_down()

@@ -24,11 +24,11 @@ MAX_QUOTED_VERB = 32  # characters of an unknown command that are quoted back
 class Session:
     """Answers one client's lines, one reply each, and keeps what they add up to."""
 
-    def __init__(self, options: ServerOptions, client_address: str) -> None:
+    def __init__(self, options: ServerOptions, client_address: str, *, tls: bool = False) -> None:
         self._options = options
         self._address = client_address
         self._nonsense = 0
-        self._tls = False
+        self._tls = tls
         self.chunk: Chunk | None = None  # whose octets come next, before the reply goes out
         self._start_over()
 

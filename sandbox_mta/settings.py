@@ -9,6 +9,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -36,6 +37,7 @@ from sandbox_mta.mta.clock import parse_mode
 ENV_PREFIX = "SANDBOX_MTA_"
 DEFAULT_FILE = "sandbox-mta.toml"
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20}
+SELF_SIGNED = "self-signed"  # in place of a certificate
 STAGES = ("msa", "mta", "bridge", "web")
 
 
@@ -107,6 +109,7 @@ def _json(value: Any) -> Any:
 
 Address = Annotated[str, AfterValidator(_address)]
 Octets = Annotated[int, BeforeValidator(_octets), Field(gt=0)]
+Network = IPv4Network | IPv6Network
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
 
 
@@ -178,8 +181,20 @@ class Settings(BaseSettings):
         description="`any` offers AUTH and accepts anybody, `required` demands it (of anybody), "
         "`off` does not offer it",
     )
-    tls_cert: Path | None = Field(None, description="certificate (PEM) for STARTTLS")
+    smtps: Address | None = Field(
+        None, description="where the MSA listens with TLS from the first octet; default: nowhere"
+    )
+    tls_cert: Path | None = Field(
+        None,
+        description="certificate (PEM) for STARTTLS and `smtps`, or `self-signed` for one made in "
+        "the data folder; default: no STARTTLS, and a self-signed one for `smtps`",
+    )
     tls_key: Path | None = Field(None, description="key (PEM) of the certificate")
+    proxy_protocol: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_names)] = Field(
+        (),
+        description="networks whose connections to `smtp` begin with a PROXY header (version 1 or "
+        "2), for example `10.0.0.0/8`; the client's address is taken from it",
+    )
     hostname: str = Field("sandbox.test", description="name in the greeting and in reports")
     max_size: Octets = Field(50_000_000, description="largest message, for example `50MB`")
     max_recipients: int = Field(1000, ge=1, le=1000, description="recipients of one message")
@@ -208,7 +223,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_pairs(self) -> Self:
-        if (self.tls_cert is None) != (self.tls_key is None):
+        made = str(self.tls_cert) == SELF_SIGNED
+        if (self.tls_cert is None or made) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key belong together")
         return self
 

@@ -9,7 +9,6 @@ import importlib
 import logging
 import secrets
 import signal
-import ssl
 from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -19,8 +18,9 @@ import uvloop
 from msa.identifier import new_id
 from msa.options import Login, ServerOptions
 from msa.server import Listening, listen
+from sandbox_mta.app import tls
 from sandbox_mta.app.late import Late
-from sandbox_mta.app.trouble import CantStart, StageDied
+from sandbox_mta.app.trouble import StageDied
 from sandbox_mta.data_folder import DataFolder
 from sandbox_mta.listeners import CantListen, explain, split
 from sandbox_mta.settings import Settings
@@ -53,7 +53,8 @@ async def _run(settings: Settings, folder: DataFolder) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     late = Late()
     login = Login(f"bridge-{folder.instance}", secrets.token_urlsafe(24))
-    listening = await _listen(settings, late, login) if "msa" in settings.stages else None
+    secured = tls.load(settings) if "msa" in settings.stages else None
+    listening = await _listen(settings, late, login, secured) if "msa" in settings.stages else None
     try:
         assembly = await asyncio.to_thread(importlib.import_module, "sandbox_mta.app.assembly")
         sandbox: Sandbox = await assembly.assemble(settings, folder, late, listening, login)
@@ -61,10 +62,12 @@ async def _run(settings: Settings, folder: DataFolder) -> int:
         if listening is not None:
             await listening.close(0)
         raise
-    return await _supervise(sandbox, stopping)
+    return await _supervise(sandbox, stopping, secured.fingerprint if secured else "")
 
 
-async def _listen(settings: Settings, late: Late, login: Login) -> Listening:
+async def _listen(
+    settings: Settings, late: Late, login: Login, secured: tls.Tls | None
+) -> Listening:
     host, port = split(settings.smtp)
     options = ServerOptions(
         hostname=settings.hostname,
@@ -73,13 +76,14 @@ async def _listen(settings: Settings, late: Late, login: Login) -> Listening:
         connections_per_host=settings.connections_per_host,
         idle_timeout_s=settings.idle_timeout,
         auth=settings.auth,
-        tls_context=_tls_context(settings),
+        tls_context=secured.context if secured and settings.tls_cert else None,
+        proxies=settings.proxy_protocol,
         submission_keys=settings.submission_keys,
         bridge_login=login,
         lint=settings.lint,
     )
     try:
-        return await listen(
+        listening = await listen(
             options,
             late,
             late,
@@ -90,21 +94,17 @@ async def _listen(settings: Settings, late: Late, login: Login) -> Listening:
         )
     except OSError as error:
         raise CantListen(explain(error, settings.smtp, "SANDBOX_MTA_SMTP (--smtp)")) from None
+    if secured and settings.smtps is not None:
+        try:
+            await listening.start(*split(settings.smtps), tls=secured.context)
+        except OSError as error:
+            await listening.close(0)
+            setting = "SANDBOX_MTA_SMTPS (--smtps)"
+            raise CantListen(explain(error, settings.smtps, setting)) from None
+    return listening
 
 
-def _tls_context(settings: Settings) -> ssl.SSLContext | None:
-    if settings.tls_cert is None or settings.tls_key is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(settings.tls_cert, settings.tls_key)
-    except (OSError, ssl.SSLError) as error:
-        reason = error.strerror or error
-        raise CantStart(f"can't use tls_cert={settings.tls_cert} and its key: {reason}") from None
-    return context
-
-
-async def _supervise(sandbox: "Sandbox", stopping: asyncio.Event) -> int:
+async def _supervise(sandbox: "Sandbox", stopping: asyncio.Event, fingerprint: str) -> int:
     """Run the stages until one dies or the sandbox is told to stop; return the exit status."""
     status = 0
     try:
@@ -113,7 +113,7 @@ async def _supervise(sandbox: "Sandbox", stopping: asyncio.Event) -> int:
                 group.create_task(_watch(sandbox, name, stage()), name=name)
                 for name, stage in sandbox.stages.items()
             ]
-            sandbox.announce()
+            sandbox.announce(fingerprint)
             group.create_task(_stop_when_told(sandbox, stopping, running))
     except* StageDied as died:
         for error in died.exceptions:

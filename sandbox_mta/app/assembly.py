@@ -205,9 +205,10 @@ class Sandbox:
         self._web = WebServer(app, bind(settings.http, "SANDBOX_MTA_HTTP (--http)"))
         self.stages["web"] = self._web.run_until_stopped
 
-    def announce(self) -> None:
-        """Say on stdout where everything is, and what to try."""
-        sys.stdout.write(banner.text(self._settings, str(self._store.database.address)))
+    def announce(self, fingerprint: str) -> None:
+        """Say on stdout where everything is, and what to try; `fingerprint` is that of TLS."""
+        database = str(self._store.database.address)
+        sys.stdout.write(banner.text(self._settings, database, fingerprint))
         sys.stdout.flush()
         log.info("ready", extra={"stages": ",".join(self._settings.stages)})
 

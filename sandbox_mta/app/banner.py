@@ -7,13 +7,19 @@ from sandbox_mta.listeners import reachable, split
 from sandbox_mta.settings import Settings, default_text, fields
 
 
-def text(settings: Settings, database: str) -> str:
-    """Return the banner; a stage that does not run here has no line."""
+def text(settings: Settings, database: str, fingerprint: str = "") -> str:
+    """Return the banner; a stage that does not run here has no line.
+
+    `fingerprint` is that of the certificate for TLS, empty without TLS.
+    """
     rows: list[tuple[str, str, str]] = []
     stages = settings.stages
     if "msa" in stages:
         try_it = f"swaks --server {_reachable(settings.smtp)} --to ada@customer.example"
         rows.append(("SMTP", settings.smtp, try_it))
+        if settings.smtps is not None:
+            where = _reachable(settings.smtps)
+            rows.append(("SMTPS", settings.smtps, f"curl -k smtps://{where} -X NOOP"))
     if "web" in stages:
         rows.append(("HTTP", f"http://{_reachable(settings.http)}/", "open it in a browser"))
     bootstrap = kafka.bootstrap(settings) if "bridge" in stages else None
@@ -28,6 +34,8 @@ def text(settings: Settings, database: str) -> str:
         rows.append(("templates", str(find_templates(settings.templates)), ""))
     width = max(len(where) for _, where, _ in rows)
     lines = [f"  {name:10} {where:{width}}  {try_it}".rstrip() for name, where, try_it in rows]
+    if fingerprint:
+        lines.append(f"  TLS certificate, SHA-256 {fingerprint}")
     if bootstrap is not None and kafka.embedded_port(settings) is not None:
         lines.append(f"  ({BROKER_BANNER})")
     return "sandbox-mta is ready; nothing leaves this machine.\n" + "\n".join(lines) + "\n"

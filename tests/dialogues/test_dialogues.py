@@ -16,6 +16,7 @@ import inspect
 import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from ipaddress import ip_network
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -36,11 +37,14 @@ def read_options(text: str) -> tuple[ServerOptions, MemoryStore]:
     chosen: dict[str, Any] = {"hostname": "msa.example"}
     words = " ".join(re.findall(r"^# options: (.*)$", text, re.MULTILINE)).split()
     for name, _, value in (word.partition("=") for word in words):
-        chosen[name] = float(value) if "." in value else int(value) if value.isdigit() else value
+        is_number = re.fullmatch(r"\d+(\.\d+)?", value)
+        chosen[name] = (float(value) if "." in value else int(value)) if is_number else value
     store = MemoryStore(chosen.pop("store", ""))
     if "starttls" in chosen:
         chosen["tls_context"] = tls_context()
         del chosen["starttls"]
+    if "proxies" in chosen:
+        chosen["proxies"] = (ip_network(chosen["proxies"]),)
     if "bridge_login" in chosen:
         chosen["bridge_login"] = Login(*chosen["bridge_login"].split(":"))
     if "submission_keys" in chosen:
