@@ -84,14 +84,15 @@ class Draft:
 
     @cached_property
     def restless(self) -> tuple[Span, ...]:
-        """The content without its regular base64 bodies, in which all line ends are sound.
+        """The content without the bodies whose line ends say nothing.
 
-        To prove that of an attachment takes a fifth of searching it for what rules look for.
+        Those of regular base64 are all sound: to prove that of an attachment takes a fifth of
+        searching it for what rules look for. What BDAT brought as binary has no lines at all.
         """
         spans: list[Span] = []
         at = 0
         for part in self.parts:
-            if self.is_regular(part):
+            if self.is_regular(part) or self.is_binary(part):
                 spans.append(Span(at, part.body.start))
                 at = part.body.end
         return (*spans, Span(at, len(self.content)))
@@ -105,6 +106,11 @@ class Draft:
             known = is_regular_base64(self.content[part.body.start : part.body.end])
             self._regular[part.path] = known
         return known
+
+    def is_binary(self, part: Part) -> bool:
+        """Say whether a body is octets without lines (RFC 3030 section 3)."""
+        asked = self.envelope is not None and self.envelope.body == "BINARYMIME"
+        return asked and part.encoding == "binary" and part.delimiters is None
 
     @cached_property
     def line_ends(self) -> LineEnds:
@@ -129,7 +135,8 @@ class Draft:
             return ()
         spans = (
             (found.start(), found.end(1))
-            for found in _LOOK_ALIKE.finditer(content)
+            for span in self.restless
+            for found in _LOOK_ALIKE.finditer(content, *span)
             if found[0] != b"\r\n." or found[1] != b"\r\n"  # a doubled dot, undoubled: legal
         )
         return tuple(islice(spans, MAX_LOOK_ALIKES))
