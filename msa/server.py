@@ -56,6 +56,7 @@ class SubmissionServer(SMTP):
         self._heard_at = 0.0
         self._is_waiting = False  # for the client
         self._is_busy = False  # with lint and store: no time of the client's
+        self._is_handshaking = False
 
     # What asyncio calls.
 
@@ -105,14 +106,15 @@ class SubmissionServer(SMTP):
 
     def shut_down(self) -> None:
         """Hang up now if no transaction is open; else the loop does after the transaction."""
-        if self._is_waiting and not self._dialogue.in_transaction:
+        if (self._is_waiting or self._is_handshaking) and not self._dialogue.in_transaction:
             self.hang_up(reply.SHUTTING_DOWN)
 
     def hang_up(self, farewell: Reply) -> None:
         """Say a last reply, and close without waiting for the client."""
         if self.transport is not None:
             transport = self._writer.transport
-            transport.write(b"".join([*self._replies, farewell.wire()]))
+            if not self._is_handshaking:  # nothing is said in the clear any more
+                transport.write(b"".join([*self._replies, farewell.wire()]))
             self._replies.clear()
             transport.close()
             self.loop.call_later(FAREWELL_S, transport.abort)
@@ -242,10 +244,13 @@ class SubmissionServer(SMTP):
         self._buffer.clear()
         context = self._options.tls_context
         assert context is not None
+        self._is_handshaking = True
         secure = await self.loop.start_tls(
             writer.transport, self, context, server_side=True, ssl_handshake_timeout=HANDSHAKE_S
         )
-        assert secure is not None
+        self._is_handshaking = False
+        if secure is None:
+            raise ConnectionAbortedError("we hung up during the handshake")
         reader._transport = writer._transport = secure  # type: ignore[attr-defined]
         self._transport = self.transport = secure
         self._over_ssl = True

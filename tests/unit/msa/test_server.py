@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import logging
 import socket
 import struct
@@ -7,8 +8,11 @@ import sys
 import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import ModuleType
+from typing import Any
 
 import pytest
+import uvloop
 
 from msa.envelope import Submission
 from msa.options import ServerOptions
@@ -245,6 +249,28 @@ async def test_a_handshake_that_fails_ends_the_connection_and_nothing_else(
         async with connected(listening) as client:
             await client.hear("220 ")
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+@pytest.mark.parametrize("library", [asyncio, uvloop], ids=["asyncio", "uvloop"])
+def test_closing_says_nothing_in_the_clear_into_a_handshake(library: ModuleType) -> None:
+    unhandled: list[dict[str, Any]] = []
+
+    async def close_during_the_handshake() -> bytes:
+        asyncio.get_running_loop().set_exception_handler(lambda _, it: unhandled.append(it))
+        async with serving(ServerOptions(tls_context=tls_context())) as listening:
+            async with connected(listening) as client:
+                await client.say(b"EHLO client.example\r\nSTARTTLS\r\n")
+                await client.hear("220 2.0.0")
+                await asyncio.wait_for(listening.close(drain_s=0), PATIENCE_S)
+                heard = await asyncio.wait_for(client.reader.read(), PATIENCE_S)
+        gc.collect()  # a task whose exception nobody took tells of it when it goes
+        return heard
+
+    with asyncio.Runner(loop_factory=library.new_event_loop) as runner:
+        heard = runner.run(close_during_the_handshake())
+
+    assert heard == b""
+    assert unhandled == []
 
 
 async def test_a_client_may_leave_tls_without_a_word(caplog: pytest.LogCaptureFixture) -> None:
