@@ -57,6 +57,7 @@ class Submission:
     client: Client = Client()
     submission_key: str | None = None  # XSUBMISSIONKEY: a repeat of it stores nothing
     parent_id: str | None = None  # the message that a report is about
+    transcript: str = ""  # of the SMTP dialogue up to the last octet, not yet the reply to it
 
     def __post_init__(self) -> None:
         if self.accepted_at.utcoffset() is None:

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from msa.envelope import Envelope, Submission
 from msa.lint.finding import Finding
+from msa.recorder import SessionRecord
 from msa.reply import Reply
 
 
@@ -37,3 +38,14 @@ class Linter(Protocol):
 
     async def lint(self, content: bytes, envelope: Envelope) -> tuple[Finding, ...]:
         """Return the findings in the order of the rules; never raises for any octets."""
+
+
+class SessionLog(Protocol):
+    """Keeps what was refused, and sessions that delivered nothing."""
+
+    def record(self, session: SessionRecord) -> None:
+        """Keep a session, or what is new of it; returns at once, and never raises.
+
+        A session is named by its id; a later record of it holds all that an earlier one held but
+        its refusals.
+        """

@@ -24,8 +24,9 @@ from msa.command import Chunk, CommandLines
 from msa.content import ChunkReader, ContentReader
 from msa.intake import Intake
 from msa.options import ServerOptions
-from msa.ports import Linter, SubmissionStore
+from msa.ports import Linter, SessionLog, SubmissionStore
 from msa.proxy import NoHeader, take_header
+from msa.recorder import Recorder, SessionRecord
 from msa.reply import Reply
 from msa.session import Session
 
@@ -53,7 +54,10 @@ class SubmissionServer(SMTP):
         self._options = listening.options
         self._lines = CommandLines()
         self._replies: list[bytes] = []
-        self._heard_at = 0.0
+        self._heard_at = loop.time()
+        self._recorder = Recorder(
+            started_s=self._heard_at, now=listening.now, new_id=listening.new_id
+        )
         self._is_waiting = False  # for the client
         self._is_busy = False  # with lint and store: no time of the client's
         self._is_handshaking = False
@@ -67,11 +71,13 @@ class SubmissionServer(SMTP):
         tls = transport.get_extra_info("sslcontext") is not None
         # A proxy has everybody's connections; they are counted when it says whose they are.
         self._is_proxy = not tls and self._listening.is_proxy(self.host)
-        if not (self._is_proxy or self._listening.admit(self)):
-            transport.write(reply.TOO_MANY_CONNECTIONS.wire())
-            transport.close()
-            return
         self._dialogue = Session(self._options, self.host, tls=tls)
+        if not (self._is_proxy or self._listening.admit(self)):
+            self._say(reply.TOO_MANY_CONNECTIONS)
+            transport.write(b"".join(self._replies))
+            transport.close()
+            self._record(self._recorder.end)
+            return
         super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -114,7 +120,8 @@ class SubmissionServer(SMTP):
         if self.transport is not None:
             transport = self._writer.transport
             if not self._is_handshaking:  # nothing is said in the clear any more
-                transport.write(b"".join([*self._replies, farewell.wire()]))
+                self._say(farewell)
+                transport.write(b"".join(self._replies))
             self._replies.clear()
             transport.close()
             self.loop.call_later(FAREWELL_S, transport.abort)
@@ -142,6 +149,12 @@ class SubmissionServer(SMTP):
             self._timeout_handle.cancel()
             self._writer.close()
             self._listening.forget(self)
+            self._record(self._recorder.end)
+
+    def _record(self, so_far: Callable[[Session], SessionRecord | None]) -> None:
+        sessions = self._listening.sessions
+        if sessions is not None and (record := so_far(self._dialogue)) is not None:
+            sessions.record(record)
 
     async def _read_proxy_header(self) -> None:
         """Hear for whom the proxy speaks; hangs up when it doesn't say."""
@@ -184,6 +197,7 @@ class SubmissionServer(SMTP):
             self.hang_up(reply.SHUTTING_DOWN)
 
     def _hear(self, line: bytes) -> Reply:
+        self._recorder.heard(line, self._heard_at, self._dialogue)
         try:
             return self._dialogue.hear(line)
         except Exception:
@@ -191,7 +205,9 @@ class SubmissionServer(SMTP):
             return reply.LOCAL_ERROR
 
     def _say(self, answer: Reply) -> None:
-        self._replies.append(answer.wire())
+        wire = answer.wire()
+        self._recorder.said(answer, wire)
+        self._replies.append(wire)
 
     async def _flush(self) -> None:
         # RFC 2920 section 3.2: replies may share a segment. One write for all that is there
@@ -204,6 +220,8 @@ class SubmissionServer(SMTP):
     async def _wait(self) -> bool:
         """Send what was said and wait for the client; False when nothing more can come."""
         await self._flush()
+        if self._recorder.has_news:
+            self._record(self._recorder.record)
         reader: Any = self._reader
         if self.transport is None or reader._eof:
             return False
@@ -292,9 +310,14 @@ class SubmissionServer(SMTP):
     async def _take(self, content: bytes) -> Reply:
         listening = self._listening
         submission = self._dialogue.submission(
-            content, id=listening.new_id(), accepted_at=listening.now()
+            content,
+            id=listening.new_id(),
+            accepted_at=listening.now(),
+            transcript=self._recorder.content(len(content)),
         )
-        return await listening.intake.take(submission)
+        answer = await listening.intake.take(submission)
+        self._recorder.judged(submission.id, answer)
+        return answer
 
 
 class Listening:
@@ -306,8 +329,10 @@ class Listening:
         intake: Intake,
         now: Callable[[], datetime],
         new_id: Callable[[], str],
+        sessions: SessionLog | None = None,
     ) -> None:
         self.options, self.intake, self.now, self.new_id = options, intake, now, new_id
+        self.sessions = sessions
         self.is_closing = False
         self.attributes = vars(
             SMTP(self, hostname=options.hostname, loop=asyncio.get_running_loop())
@@ -394,8 +419,11 @@ async def listen(  # noqa: PLR0913 # the composition root wires all of it, once
     new_id: Callable[[], str],
     host: str,
     port: int,
+    sessions: SessionLog | None = None,
 ) -> Listening:
     """Start a submission server; `linter` may be None in lint mode `accept`.
+
+    What is refused, and sessions that deliver nothing, are recorded in `sessions`.
 
     The store is touched at the end of a message's content and not before, so it may still be
     opening while clients connect. Raises `OSError` when the address can't be had.
@@ -404,6 +432,6 @@ async def listen(  # noqa: PLR0913 # the composition root wires all of it, once
     if rejects and linter is None:
         raise ValueError("lint mode reject needs a linter")
     intake = Intake(store, linter if rejects else None)
-    listening = Listening(options, intake, now, new_id)
+    listening = Listening(options, intake, now, new_id, sessions)
     await listening.start(host, port)
     return listening

@@ -53,6 +53,20 @@ class Session:
         return self._transaction.is_open
 
     @property
+    def in_auth(self) -> bool:
+        """Whether the next line answers a challenge of AUTH."""
+        return self._exchange is not None
+
+    @property
+    def reverse_path(self) -> str | None:
+        """That of the open transaction, if one is."""
+        return self._transaction.reverse_path
+
+    @property
+    def client(self) -> Client:
+        return Client(address=self._address, helo=self._helo, user=self._user, tls=self._tls)
+
+    @property
     def greeting(self) -> Reply:
         return reply.greeting(self._options.hostname)
 
@@ -80,15 +94,18 @@ class Session:
         self._transaction.add(octets)
         return self._transaction.chunked_content() if self.chunk.is_last else None
 
-    def submission(self, content: bytes, *, id: str, accepted_at: datetime) -> Submission:
+    def submission(
+        self, content: bytes, *, id: str, accepted_at: datetime, transcript: str = ""
+    ) -> Submission:
         """Make the submission that the transaction and its content add up to."""
         return Submission(
             id=id,
             envelope=self._transaction.envelope(),
             content=content,
             accepted_at=accepted_at,
-            client=Client(address=self._address, helo=self._helo, user=self._user, tls=self._tls),
+            client=self.client,
             submission_key=self._transaction.submission_key,
+            transcript=transcript,
         )
 
     def _obey(self, line: bytes) -> Reply:

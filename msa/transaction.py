@@ -40,6 +40,10 @@ class Transaction:
         return self._reverse_path is not None
 
     @property
+    def reverse_path(self) -> str | None:
+        return self._reverse_path
+
+    @property
     def submission_key(self) -> str | None:
         return self._parameters.get("XSUBMISSIONKEY")
 

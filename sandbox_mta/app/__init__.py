@@ -91,6 +91,7 @@ async def _listen(
             new_id=new_id,
             host=host,
             port=port,
+            sessions=late,
         )
     except OSError as error:
         raise CantListen(explain(error, settings.smtp, "SANDBOX_MTA_SMTP (--smtp)")) from None

@@ -78,7 +78,7 @@ async def assemble(
     except BaseException:
         await sandbox.close()
         raise
-    late.open(store.submissions, store.lint)
+    late.open(store.submissions, store.lint, store.sessions)
     return sandbox
 
 

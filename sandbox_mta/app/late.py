@@ -1,12 +1,16 @@
 """Between the MSA and the rest: what is submitted before the store is open waits for it."""
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 
 from msa.envelope import Envelope, Submission
 from msa.lint.finding import Finding
-from msa.ports import Linter, SubmissionStore
+from msa.ports import Linter, SessionLog, SubmissionStore
+from msa.recorder import SessionRecord
 from msa.reply import Reply
+
+MAX_EARLY = 1_000  # records of sessions that may wait
 
 
 class Late:
@@ -15,10 +19,22 @@ class Late:
     def __init__(self) -> None:
         self._opened: asyncio.Future[tuple[SubmissionStore, Linter]]
         self._opened = asyncio.get_running_loop().create_future()
+        self._sessions: SessionLog | None = None
+        self._early: deque[SessionRecord] = deque(maxlen=MAX_EARLY)
 
-    def open(self, store: SubmissionStore, linter: Linter) -> None:
+    def open(self, store: SubmissionStore, linter: Linter, sessions: SessionLog) -> None:
         """Pass on what waits, and everything that comes."""
         self._opened.set_result((store, linter))
+        self._sessions = sessions
+        while self._early:
+            sessions.record(self._early.popleft())
+
+    def record(self, session: SessionRecord) -> None:
+        """Keep a session; see `SessionLog`."""
+        if self._sessions is None:
+            self._early.append(session)
+        else:
+            self._sessions.record(session)
 
     async def _late(self) -> tuple[SubmissionStore, Linter]:
         # Shielded, or the session that ends first would take the others' future with it.

@@ -17,6 +17,7 @@ from sandbox_mta.store.events import Events
 from sandbox_mta.store.inbox import Inbox
 from sandbox_mta.store.lint_feed import LintFeed
 from sandbox_mta.store.migrations import migrate
+from sandbox_mta.store.sessions import Sessions
 from sandbox_mta.store.sqlite import SqliteConnection
 from sandbox_mta.store.submissions import AfterCommit, Submissions
 from sandbox_mta.store.writer import Connection, Writer
@@ -62,6 +63,7 @@ class Store:
             hand_over=delivers,
         )
         self.submissions = Submissions(self.writer, self.deliveries, after_commit)
+        self.sessions = Sessions(self.writer)
         self.events = Events(self.database, self.writer, instance)
         self.inbox = Inbox(self.database, self.writer)
         self.lint = LintFeed(address, self.writer, self.database)

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from msa.envelope import Recipient, Submission
 from msa.lint.finding import Finding
 from msa.message.summary import summarise
-from msa.reply import Reply
+from msa.reply import Reply, queued
+from msa.transcript import with_reply
 from sandbox_mta.store.statements import Insert, InsertNumbered, Row, Statement, Steps, marks
 from sandbox_mta.store.times import to_microseconds
 
@@ -164,6 +165,7 @@ def insert(items: Sequence[Intake]) -> Steps[list[Stored]]:
         yield Insert(
             "INSERT INTO contents (submission, n, octets)", "(?, ?, ?)", list(_pieces(numbered))
         )
+        yield from _insert_transcripts(numbered)
         yield from _insert_recipients(numbered)
         yield from _insert_keys(fresh)
         yield from insert_findings(
@@ -220,6 +222,21 @@ def _pieces(numbered: Iterable[tuple[int, Intake]]) -> Iterator[Row]:
             continue
         for n, start in enumerate(range(0, len(content), PIECE_OCTETS)):
             yield (number, n, content[start : start + PIECE_OCTETS])
+
+
+def _insert_transcripts(numbered: Iterable[tuple[int, Intake]]) -> Steps[None]:
+    rows: list[Row] = [
+        (number, with_reply(item.submission.transcript, _final_reply(item)))
+        for number, item in numbered
+        if item.submission.transcript
+    ]
+    if rows:
+        yield Insert("INSERT INTO transcripts (submission, transcript)", "(?, ?)", rows)
+
+
+def _final_reply(item: Intake) -> Reply:
+    # An accepted message's goes out after this commit, and only then.
+    return queued(item.submission.id) if item.refusal is None else item.refusal
 
 
 def _insert_recipients(numbered: Sequence[tuple[int, Intake]]) -> Steps[None]:

@@ -110,6 +110,51 @@ contents = Table(
     **_MYSQL,
 )
 
+transcripts = Table(
+    "transcripts",
+    metadata,
+    Column("submission", Number, primary_key=True),
+    Column("transcript", Words, nullable=False, comment="what client and server said"),
+    **_MYSQL,
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=True, comment="order of recording"),
+    Column("id", Id, nullable=False, unique=True),
+    Column("started_at", BigInteger, nullable=False, comment="real time"),
+    Column("ended_at", BigInteger, comment="real time; null while it goes on"),
+    Column("ending", String(10), comment="quit, dropped, timeout, refused or shutdown"),
+    Column("client_address", String(45), nullable=False, comment="IP address of the peer"),
+    Column("helo", String(255), nullable=False, comment="the argument of EHLO or HELO"),
+    Column("auth_user", String(255), comment="the AUTH identity"),
+    Column("tls", SmallInteger, nullable=False, comment="1 when it was encrypted"),
+    Column("messages", Integer, nullable=False, comment="accepted"),
+    Column("refused", Integer, nullable=False, comment="commands and messages"),
+    Column("transcript", Words, nullable=False, comment="what client and server said"),
+    Index("ix_sessions_refused", "refused", "number"),
+    **_MYSQL,
+)
+
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=True, comment="order of recording"),
+    Column("session_id", Id, nullable=False),
+    Column("at", BigInteger, nullable=False, comment="real time"),
+    Column("command", Words, nullable=False, comment="as the transcript shows it"),
+    Column("reply_code", SmallInteger, nullable=False),
+    Column("reply_enhanced", String(12), nullable=False),
+    Column("reply_text", Words, nullable=False),
+    Column("reverse_path", Path, comment="null: none was given yet"),
+    Column("forward_path", Path, comment="of a refused RCPT"),
+    Column("submission_id", Id, comment="the message that was refused after its content"),
+    Index("ix_refusals_session", "session_id"),
+    Index("ix_refusals_submission", "submission_id"),
+    **_MYSQL,
+)
+
 recipients = Table(
     "recipients",
     metadata,

@@ -91,6 +91,19 @@ def test_a_migration_that_was_cut_short_is_repeated(empty: Address) -> None:
         assert set(inspect(connection).get_view_names()) == VIEWS
 
 
+def test_a_database_of_the_first_version_gets_what_came_later(empty: Address) -> None:
+    migrate(empty)
+    with looking_at(empty) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+        for table in ("transcripts", "sessions", "refusals"):
+            connection.execute(text(f"DROP TABLE {table}"))
+
+    assert migrate(empty) == revisions()[1:]
+
+    with looking_at(empty) as connection:
+        assert set(metadata.tables) <= set(inspect(connection).get_table_names())
+
+
 def test_processes_that_start_together_migrate_one_after_the_other(empty: Address) -> None:
     with ThreadPoolExecutor(4) as pool:
         done = list(pool.map(migrate, [empty] * 4))
