@@ -8,10 +8,25 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from msa.envelope import Envelope
-from msa.lint import address, body, encoding, envelope, field, header, mime, security
+from msa.lint import (
+    address,
+    body,
+    encoding,
+    envelope,
+    field,
+    header,
+    link,
+    markup,
+    mime,
+    security,
+)
+from msa.lint import (
+    clients as mail_clients,
+)
 from msa.lint.draft import Draft
 from msa.lint.facts import NOTHING, Facts
 from msa.lint.finding import MAX_EVIDENCE, Finding, Flaw, Severity
+from msa.lint.html.support import DEFAULT_CLIENTS
 from msa.lint.profile import DEFAULT, Profile, severity_in
 from msa.lint.rule import Rule
 
@@ -28,6 +43,9 @@ RULES: tuple[Rule, ...] = (
     *mime.RULES,
     *encoding.RULES,
     *body.RULES,
+    *markup.RULES,
+    *mail_clients.RULES,
+    *link.RULES,
     *security.RULES,
 )
 
@@ -44,16 +62,18 @@ def lint(  # noqa: PLR0913 # the knobs of the one entrance
     ignore: Iterable[str] = (),
     profile: Profile = DEFAULT,
     facts: Facts = NOTHING,
+    clients: tuple[str, ...] = DEFAULT_CLIENTS,
     rules: Sequence[Rule] = RULES,
 ) -> tuple[Finding, ...]:
     """Return what the rules find, in the order of `rules`; never raises, whatever the octets.
 
     `select` and `ignore` take codes, beginnings of codes ("HDR") and names; without `select` all
-    rules run. `facts` is what somebody found out before. Without an envelope the rules about it
+    rules run. `facts` is what somebody found out before, `clients` the mail clients that should
+    show the message, as `msa.lint.html.support` names them. Without an envelope the rules about it
     are silent, and a content whose lines all end in LF is taken for a file of a Unix system.
     """
     try:
-        draft = Draft(content, envelope, profile=profile, facts=facts)
+        draft = Draft(content, envelope, profile=profile, facts=facts, clients=clients)
     except Exception:
         log.exception("the message could not be parsed: a bug of ours")
         return ()

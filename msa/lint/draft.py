@@ -9,7 +9,10 @@ from typing import NamedTuple
 from msa.envelope import Envelope
 from msa.lint.facts import NOTHING, Facts
 from msa.lint.finding import MAX_EVIDENCE, Flaw, Severity
+from msa.lint.html import Page
+from msa.lint.html.support import DEFAULT_CLIENTS
 from msa.lint.profile import DEFAULT, Profile
+from msa.message.charset import UNDECLARED, decode_text
 from msa.message.decoding import is_regular_base64, octets
 from msa.message.mailbox import AddressList, read_addresses
 from msa.message.tree import Field, Message, Part, Span, parse
@@ -20,6 +23,7 @@ ADDRESS_FIELDS = (
 )
 
 MAX_TEXT = 1_048_576  # encoded octets of one text that are decoded; a long newsletter has 200 KB
+MAX_PAGES = 8  # HTML bodies of one message; an honest one has one, or two
 _BEFORE_NAME = b"\xef\xbb\xbf> \t"  # a byte order mark, mbox's quote, a space too many
 MAX_LOOK_ALIKES = 1_000  # of one message that are remembered
 _LOOK_ALIKE = re.compile(rb"(?:\r\n|\r|\n)\0?\.\0?(?=(\r\n|\r|\n))")
@@ -53,11 +57,13 @@ class Draft:
         *,
         profile: Profile = DEFAULT,
         facts: Facts = NOTHING,
+        clients: tuple[str, ...] = DEFAULT_CLIENTS,
     ) -> None:
         self.content = content
         self.envelope = envelope
         self.profile = profile  # most rules leave it to their severities
         self.facts = facts
+        self.clients = clients  # mail clients that should show it, as `html.support` names them
         self.message: Message = parse(content)
         self.root: Part = self.message.root
         self._regular: dict[str, bool] = {}
@@ -140,6 +146,25 @@ class Draft:
             if found[0] != b"\r\n." or found[1] != b"\r\n"  # a doubled dot, undoubled: legal
         )
         return tuple(islice(spans, MAX_LOOK_ALIKES))
+
+    @cached_property
+    def pages(self) -> tuple[Page, ...]:
+        """The HTML that is shown, at most MAX_PAGES parts of it, read once."""
+        shown = (
+            part for part in self.parts if part.type == "text/html" and not self.is_attached(part)
+        )
+        return tuple(
+            Page(self.message, part, self.octets(part)) for part in islice(shown, MAX_PAGES)
+        )
+
+    def is_attached(self, part: Part) -> bool:
+        """Say whether a part is a file, not a body."""
+        fields = part.named("content-disposition")
+        return bool(fields) and self.value(fields[0]).strip().lower().startswith(b"attachment")
+
+    def text(self, part: Part) -> str:
+        """Return a text part's body as text, of at most MAX_TEXT encoded octets."""
+        return decode_text(self.octets(part), part.charset or UNDECLARED)
 
     def octets(self, part: Part) -> bytes:
         """Return a part's body decoded, of at most MAX_TEXT encoded octets; done once."""

@@ -16,8 +16,11 @@ MAX_STEPS = 64  # of the search for a character among line ends; regular lines n
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _NOT_BASE64 = bytes(set(range(256)) - set(_BASE64 + b"="))
 # What binascii takes as one step: nothing (group 1: a soft line break, however badly written), or
-# one octet. A test holds the two together, since offsets are counted in these steps.
-_QP_UNIT = re.compile(rb"(=[ \t]{0,998}\r?\n|=\r[^\n]*\n?|=\Z)|==|=[0-9A-Fa-f]{2}|.", re.DOTALL)
+# one octet; what holds no "=" is taken at once, as many octets as it is long. A test holds the two
+# together, since offsets are counted in these steps.
+_QP_UNIT = re.compile(
+    rb"(=[ \t]{0,998}\r?\n|=\r[^\n]*\n?|=\Z)|([^=]+)|==|=[0-9A-Fa-f]{2}|=", re.DOTALL
+)
 # RFC 2045 section 6.7(3): white space at the end of a line was added on the way.
 # The first alternative keeps "==", which is one octet, from being cut in two.
 _QP_SPACED_BREAK = re.compile(rb"(==)|=[ \t]{1,998}(?=\r?\n)")
@@ -112,9 +115,11 @@ def _quoted_printable_offsets(content: bytes, part: Part, decoded: Sequence[int]
     for unit in _QP_UNIT.finditer(content, part.body.start, part.body.end):
         if unit[1] is not None:
             continue  # a soft line break is nothing
-        while len(offsets) < len(decoded) and seen >= decoded[len(offsets)]:
-            offsets.append(unit.start())
+        start, end = unit.span()
+        size = 1 if unit[2] is None else end - start
+        while len(offsets) < len(decoded) and decoded[len(offsets)] < seen + size:
+            offsets.append(start + max(decoded[len(offsets)] - seen, 0))
         if len(offsets) == len(decoded):
             return offsets
-        seen += 1
+        seen += size
     return offsets + [part.body.end] * (len(decoded) - len(offsets))
