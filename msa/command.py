@@ -52,7 +52,7 @@ class CommandLines:
         """Remove and return the next line with its end, or None when it is not there yet."""
         end = buffer.find(b"\n") + 1
         if not end:
-            if buffer[:1] == b"\x16" and not self._head:
+            if is_handshake(buffer) and not self._head:
                 end = len(buffer)  # a TLS ClientHello: its end may never come as a line's
             elif len(buffer) > MAX_AUTH_LINE:
                 self._head = self._head or bytes(buffer[: MAX_AUTH_LINE + 1])
@@ -74,11 +74,16 @@ def read_verb(line: bytes) -> tuple[str, str]:
         raise Refused(_why_no_line(line))
     verb, _, argument = line[:-2].decode("utf-8", "surrogateescape").partition(" ")
     if not (verb.isascii() and verb.isalnum()):
-        raise Refused(reply.BAD_COMMAND)
+        raise Refused(reply.NOT_TLS if is_handshake(line) else reply.BAD_COMMAND)
     verb = verb.upper()
     if len(line) > MAX_LINE and len(line) > MAX_PARAMETER_LINE.get(verb, MAX_LINE):
         raise Refused(reply.LINE_TOO_LONG)
     return verb, argument.strip(" ")
+
+
+def is_handshake(octets: bytes | bytearray) -> bool:
+    """Say whether a client begins TLS here (RFC 8446 section 5.1), where nobody invited it."""
+    return octets[:1] == b"\x16"
 
 
 _CHUNK = re.compile(r"([0-9]{1,20})(?: +(LAST))?", re.IGNORECASE)
@@ -103,7 +108,7 @@ def read_chunk(argument: str) -> Chunk:
 
 
 def _why_no_line(line: bytes) -> Reply:
-    if line.startswith(b"\x16"):  # the first octet of a TLS handshake, RFC 8446 section 5.1
+    if is_handshake(line):
         return reply.NOT_TLS
     return reply.LINE_TOO_LONG if len(line) > MAX_AUTH_LINE else reply.BARE_LINE_FEED
 

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from msa import authentication, extensions, reply
 from msa.authentication import Credentials, Exchange
-from msa.command import MAX_AUTH_LINE, SYNTAX, Chunk, read_chunk, read_verb
+from msa.command import MAX_AUTH_LINE, SYNTAX, Chunk, is_handshake, read_chunk, read_verb
 from msa.envelope import Client, Submission
 from msa.options import ServerOptions
 from msa.reply import Refused, Reply
@@ -213,6 +213,8 @@ class Session:
     def _continue_auth(self, line: bytes) -> Reply:
         exchange, self._exchange = self._exchange, None
         assert exchange is not None
+        if is_handshake(line):
+            raise Refused(reply.NOT_TLS)
         if len(line) > MAX_AUTH_LINE:
             raise Refused(reply.AUTH_LINE_TOO_LONG)
         if not line.endswith(b"\r\n"):
