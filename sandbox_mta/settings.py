@@ -32,7 +32,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from sandbox_mta.mta.clock import parse_mode
+from sandbox_mta.mta.clock import parse_duration, parse_mode
 
 ENV_PREFIX = "SANDBOX_MTA_"
 DEFAULT_FILE = "sandbox-mta.toml"
@@ -87,6 +87,20 @@ def _kafka(value: str) -> str:
 
 def _clock(value: str) -> str:
     parse_mode(value)
+    return value
+
+
+def _retention(value: str) -> str:
+    """Check `all`, a number of messages, or how long they are kept."""
+    if value != "all" and not re.fullmatch(r"[1-9]\d{0,9}", value):
+        try:
+            if not parse_duration(value):
+                raise ValueError
+        except ValueError:
+            raise ValueError(
+                f"{value!r} says not what is kept; write `all`, a number of messages such as "
+                "10000, or an age such as 7d"
+            ) from None
     return value
 
 
@@ -194,6 +208,11 @@ class Settings(BaseSettings):
         (),
         description="networks whose connections to `smtp` begin with a PROXY header (version 1 or "
         "2), for example `10.0.0.0/8`; the client's address is taken from it",
+    )
+    retention: Annotated[str, AfterValidator(_retention)] = Field(
+        "all",
+        description="messages that are kept: `all`, the newest so many (`10000`), or those younger "
+        "than an age (`7d`); what is still to be delivered always stays",
     )
     hostname: str = Field("sandbox.test", description="name in the greeting and in reports")
     max_size: Octets = Field(50_000_000, description="largest message, for example `50MB`")

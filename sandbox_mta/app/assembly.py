@@ -21,7 +21,7 @@ from bridge.submit import Server, SmtpSubmitter
 from msa.options import Login
 from msa.server import Listening
 from sandbox_mta import logs
-from sandbox_mta.app import banner, faults, kafka, space
+from sandbox_mta.app import banner, faults, kafka, retention, space
 from sandbox_mta.app.control import Control
 from sandbox_mta.app.late import Late
 from sandbox_mta.app.trouble import CantStart
@@ -106,6 +106,10 @@ class Sandbox:
             "store": store.watch,
             "space": lambda: space.watch(store.database.size_octets),
         }
+        if settings.retention != "all":
+            newest, younger_than = retention.limits(settings.retention)
+            kept = store.retention(newest=newest, younger_than=younger_than)
+            self.stages["retention"] = lambda: retention.keep(kept.enforce)
 
     @property
     def is_stopping(self) -> bool:

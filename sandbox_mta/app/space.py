@@ -20,7 +20,7 @@ async def watch(size_octets: Callable[[], Awaitable[int]], every_s: float = EVER
             size = 0  # it is looked at again
         if size > max(LARGE_OCTETS, told * 3 // 2):
             log.warning(
-                "the database has %.1f GB; delete messages in the inbox, or choose another folder",
+                "the database has %.1f GB; set SANDBOX_MTA_RETENTION, or delete messages",
                 size / 1e9,
             )
             told = size

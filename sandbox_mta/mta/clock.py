@@ -51,6 +51,21 @@ def parse_mode(text: str) -> Mode:
     return Mode("accelerated", rate)
 
 
+_UNITS = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}
+_PIECE = r"(\d{1,9}(?:\.\d{1,6})?)\s*(s|min|m|h|d)\s*"
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read `90s`, `4h`, `1d12h`; raises ValueError for anything else, or more than ten years."""
+    if not re.fullmatch(rf"\s*(?:{_PIECE})+", text):
+        raise ValueError(f"{text!r} is no duration; write 90s, 30min, 4h or 1d12h")
+    pieces = re.findall(_PIECE, text)
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in pieces)
+    if seconds > MAX_ADVANCE.total_seconds():
+        raise ValueError("a duration may be ten years at most")
+    return timedelta(seconds=seconds)
+
+
 def check_step(by: timedelta) -> None:
     """Raise ValueError unless the clock may be moved by this much at once."""
     if not timedelta(0) < by <= MAX_ADVANCE:

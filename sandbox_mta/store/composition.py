@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sandbox_mta.store.clock_states import ClockStates
 from sandbox_mta.store.database import Address, Database, Unavailable
@@ -17,6 +17,7 @@ from sandbox_mta.store.events import Events
 from sandbox_mta.store.inbox import Inbox
 from sandbox_mta.store.lint_feed import LintFeed
 from sandbox_mta.store.migrations import migrate
+from sandbox_mta.store.retention import Retention
 from sandbox_mta.store.sessions import Sessions
 from sandbox_mta.store.sqlite import SqliteConnection
 from sandbox_mta.store.submissions import AfterCommit, Submissions
@@ -72,6 +73,10 @@ class Store:
     def use_clock(self, now: Callable[[], datetime]) -> None:
         """Take times of the clock from here on, instead of real ones."""
         self._clock_now = now
+
+    def retention(self, *, newest: int | None, younger_than: timedelta | None) -> Retention:
+        """Return what deletes the messages that are kept no longer."""
+        return Retention(self.database, self.writer, newest=newest, younger_than=younger_than)
 
     async def open(self) -> None:
         """Bring the tables up to date, connect, and free what this instance held when it died.

@@ -1,31 +1,17 @@
 """Our own API, `/api/v2`: the clock, and what the sandbox has still to do."""
 
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
+from sandbox_mta.mta.clock import parse_duration
 from sandbox_mta.web.ports import ClockControl, Health
-
-_UNITS = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}
-_LONGEST = timedelta(days=3_650)
-
-
-def read_duration(text: str) -> timedelta:
-    """Read `90s`, `4h`, `1d12h`; raises ValueError for anything else, or more than ten years."""
-    pieces = re.findall(r"(\d{1,9}(?:\.\d{1,6})?)\s*(s|min|m|h|d)\s*", text)
-    if not pieces or not re.fullmatch(r"(?:\s*\d{1,9}(?:\.\d{1,6})?\s*(?:s|min|m|h|d)\s*)+", text):
-        raise ValueError(f"{text!r} is no duration; write 90s, 30min, 4h or 1d12h")
-    seconds = sum(float(number) * _UNITS[unit] for number, unit in pieces)
-    if seconds > _LONGEST.total_seconds():
-        raise ValueError("a duration may be ten years at most")
-    return timedelta(seconds=seconds)
 
 
 def _duration(value: object) -> object:
-    return read_duration(value) if isinstance(value, str) else value
+    return parse_duration(value) if isinstance(value, str) else value
 
 
 class Advance(BaseModel):
