@@ -16,7 +16,7 @@ MAX_TEXT = 32_768  # characters of a whole transcript
 
 # Nearly every line.
 _PLAIN = re.compile(
-    rb"(?:MAIL|RCPT|DATA|BDAT|EHLO|RSET|QUIT)(?: [ -~]{0,%d})?\r\n" % (MAX_LINE - 5)
+    rb"(?i:MAIL|RCPT|DATA|BDAT|EHLO|RSET|QUIT)(?: [ -~]{0,%d})?\r\n" % (MAX_LINE - 5)
 )
 # Wherever it stands: a line that is broken may hold a password all the same.
 _AUTH = re.compile(rb"(?i)AUTH\s")

@@ -12,10 +12,12 @@ from bridge.ports import EventState
 from sandbox_mta.store import loading, reading
 from sandbox_mta.store.clearing import BATCH_MESSAGES, bounded, delete, mark
 from sandbox_mta.store.database import Database, StoreError
+from sandbox_mta.store.evidence import Evidence
 from sandbox_mta.store.loading import chunks
 from sandbox_mta.store.query import Query
 from sandbox_mta.store.reading import AnyRow
 from sandbox_mta.store.search import conditions
+from sandbox_mta.store.sessions import clear
 from sandbox_mta.store.statements import Steps
 from sandbox_mta.store.stored import Journey, Position, ReceivedEvent, StoredMessage, Summary
 from sandbox_mta.store.tables import contents, events, submissions
@@ -48,6 +50,7 @@ class Inbox:
         self._database = database
         self._writer = writer
         self._now_us = now_us
+        self.evidence = Evidence(database)
 
     async def position(self) -> Position:
         """Return how far the inbox has come; cheap enough to ask a few times a second."""
@@ -204,10 +207,13 @@ class Inbox:
     async def delete(self, ids: Sequence[str] | None = None) -> int:
         """Delete messages with all that belongs to them; None means all there are now.
 
-        Submission keys stay, so that an event that is replayed makes no second message. Returns
-        how many messages were deleted.
+        With all messages go all sessions and refusals. Submission keys stay, so that an event that
+        is replayed makes no second message. Returns how many messages were deleted.
         """
-        return await self._clear(ids, true(), delete)
+        deleted = await self._clear(ids, true(), delete)
+        if ids is None and self._writer is not None:
+            await self._writer.command(clear)
+        return deleted
 
     async def _clear(
         self,

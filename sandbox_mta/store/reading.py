@@ -18,6 +18,8 @@ from sandbox_mta.store.stored import (
     ReceivedEvent,
     StoredEvent,
     StoredRecipient,
+    StoredRefusal,
+    StoredSession,
     StoredStatus,
 )
 from sandbox_mta.store.times import to_datetime
@@ -40,11 +42,48 @@ def head(row: AnyRow, event: StoredEvent | None) -> dict[str, Any]:
         "size_octets": row.size_octets,
         "is_linted": row.linted_at is not None,
         "is_read": row.read_at is not None,
-        "client": Client(
-            address=row.client_address, helo=row.helo, user=row.auth_user, tls=bool(row.tls)
-        ),
+        "client": client(row),
         "event": event,
     }
+
+
+def client(row: AnyRow) -> Client:
+    """Read the columns that tell who the peer of a session was."""
+    return Client(
+        address=row.client_address or "",
+        helo=row.helo or "",
+        user=row.auth_user,
+        tls=bool(row.tls),
+    )
+
+
+def refusal(row: AnyRow) -> StoredRefusal:
+    """Read a row of `refusals` joined to its session and its message."""
+    return StoredRefusal(
+        number=row.number,
+        at=to_datetime(row.at),
+        session_id=row.session_id,
+        client=client(row),
+        command=row.command,
+        reply=_reply(row),
+        reverse_path=row.reverse_path,
+        forward_path=row.forward_path,
+        submission_id=row.message,
+    )
+
+
+def session(row: AnyRow) -> StoredSession:
+    """Read a row of `sessions`."""
+    return StoredSession(
+        number=row.number,
+        id=row.id,
+        started_at=to_datetime(row.started_at),
+        ended_at=_moment(row.ended_at),
+        ending=row.ending or "",
+        client=client(row),
+        messages=row.messages,
+        refused=row.refused,
+    )
 
 
 def event(row: AnyRow, messages: Sequence[EventMessage]) -> ReceivedEvent:

@@ -164,6 +164,35 @@ class ReceivedEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRefusal:
+    """A command or a message that was declined, and to whom."""
+
+    number: int  # order of recording: the cursor of lists
+    at: datetime
+    session_id: str
+    client: Client  # empty when the session is not kept any more
+    command: str  # as the transcript shows it; "" when the connection itself was refused
+    reply: str
+    reverse_path: str | None
+    forward_path: str | None
+    submission_id: str | None  # of a message that was refused and is still there
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSession:
+    """A session in which something was refused, or nothing delivered."""
+
+    number: int  # order of recording: the cursor of lists
+    id: str
+    started_at: datetime
+    ended_at: datetime | None  # None while it goes on
+    ending: str  # "" while it goes on
+    client: Client
+    messages: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
     """How far the inbox has come; changes whenever a message arrives, is read or goes."""
 

@@ -1,4 +1,5 @@
-"""The views for people: `v_messages`, `v_recipients`, `v_findings`, `v_timeline`, `v_events`.
+"""The views for people: `v_messages`, `v_recipients`, `v_findings`, `v_timeline`, `v_events`,
+`v_refusals`, `v_sessions`, `v_transcripts`.
 
 They are stable; docs/sql.md describes every column. The text is the same for all databases but
 for two expressions: a time as text, and a concatenation. Names that are reserved somewhere (column,
@@ -195,10 +196,38 @@ FROM events e
 LEFT JOIN event_messages m ON m.event = e.number"""
 
 
+def _refusals(sql: _Dialect) -> str:
+    # A message that was deleted is gone, what is known of its refusal is not.
+    return f"""\
+SELECT f.number, {sql.time("f.`at`")} AS `at`, f.session_id, n.client_address, n.helo, n.auth_user,
+  f.command, {_reply(sql, "f")} AS reply, f.reverse_path, f.forward_path, s.id AS submission_id
+FROM refusals f
+LEFT JOIN sessions n ON n.id = f.session_id
+LEFT JOIN submissions s ON s.id = f.submission_id"""
+
+
+def _sessions(sql: _Dialect) -> str:
+    return f"""\
+SELECT n.number, n.id, {sql.time("n.started_at")} AS started_at,
+  {sql.time("n.ended_at")} AS ended_at, n.ending, n.client_address, n.helo, n.auth_user, n.tls,
+  n.messages, n.refused, n.transcript
+FROM sessions n"""
+
+
+def _transcripts(_: _Dialect) -> str:
+    return """\
+SELECT s.id AS submission_id, t.transcript
+FROM submissions s
+JOIN transcripts t ON t.submission = s.number"""
+
+
 _VIEWS: Mapping[str, Callable[[_Dialect], str]] = {
     "v_messages": _messages,
     "v_recipients": _recipients,
     "v_findings": _findings,
     "v_timeline": _timeline,
     "v_events": _events,
+    "v_refusals": _refusals,
+    "v_sessions": _sessions,
+    "v_transcripts": _transcripts,
 }

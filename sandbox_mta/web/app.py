@@ -10,7 +10,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from sandbox_mta.store.inbox import Inbox
-from sandbox_mta.web import api, live, mailpit
+from sandbox_mta.web import api, evidence, live, mailpit
 from sandbox_mta.web.guard import Guard
 from sandbox_mta.web.pages import routes as pages
 from sandbox_mta.web.ports import ClockControl, Health
@@ -37,6 +37,7 @@ def create_app(
         openapi_url="/api/v2/openapi.json",
     )
     app.include_router(api.router(clock, health))
+    app.include_router(evidence.router(inbox))
     app.include_router(mailpit.router(inbox))
     app.include_router(pages.router(inbox, clock, smtp))
     app.mount("/static", StaticFiles(directory=Path(__file__).with_name("static")))

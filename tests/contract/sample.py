@@ -23,6 +23,7 @@ WELCOME, RECEIPT, REPORT, REFUSED, NEW = (
     "04dora0refused00000004",
     "05erin0just0now0000005",
 )
+TRANSCRIPT = "      3 C: DATA\n        S: 354 End data with <CR><LF>.<CR><LF>\n"
 CONTENT = b"Subject: Welcome\r\n\r\nHello Alice\r\n"
 
 
@@ -40,6 +41,46 @@ def _sample() -> Steps[None]:
     yield from _journeys()
     yield from _findings()
     yield from _events()
+    yield from _sessions()
+
+
+def _sessions() -> Steps[None]:
+    yield _row(tables.transcripts, submission=1, transcript=TRANSCRIPT)
+    for number, id, values in (
+        (1, "06session0refused00006", {"refused": 2, "ending": "dropped"}),
+        (2, "07session0scan00000007", {"refused": 0, "ending": "quit", "helo": ""}),
+    ):
+        given: dict[str, Value] = {"helo": "app.ada.example", "messages": 0, "tls": 0}
+        yield _row(
+            tables.sessions,
+            number=number,
+            id=id,
+            started_at=at(minutes=4),
+            ended_at=at(minutes=4, seconds=number),
+            client_address="127.0.0.1",
+            transcript="      0 C: QUIT\n        S: 221 2.0.0 Bye\n",
+            **given | values,
+        )
+    yield _refusal(1, "RCPT TO:<dora@example..org>", "501 5.1.3 Malformed forward-path")
+    yield _refusal(
+        2, "DATA", "554 5.6.0 HDR001 date-missing: there is no Date field", submission_id=REFUSED
+    )
+
+
+def _refusal(number: int, command: str, reply: str, **values: Value) -> Statement:
+    code, enhanced, words = reply.split(" ", 2)
+    return _row(
+        tables.refusals,
+        number=number,
+        session_id="06session0refused00006",
+        at=at(minutes=4),
+        command=command,
+        reply_code=int(code),
+        reply_enhanced=enhanced,
+        reply_text=words,
+        reverse_path="shop@ada.example",
+        **values,
+    )
 
 
 def _messages() -> Steps[None]:

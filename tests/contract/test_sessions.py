@@ -1,5 +1,7 @@
 """What was refused, and sessions that delivered nothing, are kept; but not for ever."""
 
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -13,9 +15,11 @@ from msa.reply import Reply
 from sandbox_mta.store import sessions as store_sessions
 from sandbox_mta.store.composition import Store
 from sandbox_mta.store.database import Address, Database
+from sandbox_mta.store.evidence import Evidence
 from sandbox_mta.store.sessions import Sessions
-from sandbox_mta.store.tables import refusals, sessions
+from sandbox_mta.store.tables import refusals, sessions, transcripts
 from sandbox_mta.store.writer import Writer
+from tests.contract.mail import submission
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -169,3 +173,96 @@ async def test_everything_can_be_cleared(
     await writer.command(partial(store_sessions.clear))
 
     assert await count(database) == (0, 0)
+
+
+async def test_readers_see_a_session_with_what_was_refused_in_it(
+    kept: Sessions, database: Database
+) -> None:
+    evidence = Evidence(database)
+    kept.record(record("s-1", refusal("eve@b.example"), refusal("mal@b.example")))
+    kept.record(record("s-2", ending=None))
+    await kept.flush()
+
+    found = await evidence.session("s-1")
+    assert found is not None
+    session, transcript = found
+    assert (session.ending, session.refused, session.client.address) == ("quit", 2, "192.0.2.7")
+    assert transcript == "      0 C: QUIT\n"
+    assert [one.forward_path for one in await evidence.refusals_of("s-1")] == [
+        "eve@b.example",
+        "mal@b.example",
+    ]
+    newest, older = await evidence.sessions(5)
+    assert (newest.id, newest.ending, newest.ended_at) == ("s-2", "", None)
+    assert await evidence.sessions(5, before=newest.number) == (older,)
+    assert await evidence.session("no-such-id") is None
+
+
+async def test_refusals_are_read_newest_first_a_page_at_a_time(
+    kept: Sessions, database: Database
+) -> None:
+    evidence = Evidence(database)
+    kept.record(record("s-1", *(refusal(f"r{number}@b.example") for number in range(5))))
+    await kept.flush()
+
+    first = await evidence.refusals(2)
+    second = await evidence.refusals(2, before=first[-1].number)
+
+    assert [one.forward_path for one in (*first, *second)] == [
+        f"r{number}@b.example" for number in (4, 3, 2, 1)
+    ]
+    assert first[0].reply == "452 4.5.3 Too many recipients"
+    assert first[0].client.helo == "app.example"
+
+
+async def test_a_message_keeps_its_transcript_with_the_reply_to_it(store: Store) -> None:
+    accepted = submission(transcript="      0 C: DATA\n")
+    refused = submission(transcript="      0 C: DATA\n")
+    inside = submission()
+    await store.submissions.accept(accepted)
+    await store.submissions.refuse(refused, Reply(554, "6.0", "one\ntwo"), [])
+    await store.submissions.accept(inside)
+
+    evidence = store.inbox.evidence
+    assert await evidence.transcript(accepted.id) == (
+        f"      0 C: DATA\n        S: 250 2.0.0 Ok: queued as {accepted.id}\n"
+    )
+    assert await evidence.transcript(refused.id) == (
+        "      0 C: DATA\n        S: 554-5.6.0 one\n        S: 554 5.6.0 two\n"
+    )
+    assert await evidence.transcript(inside.id) is None
+
+
+async def test_a_refused_message_leads_to_its_session_until_it_is_deleted(store: Store) -> None:
+    mail = submission(transcript="      0 C: DATA\n")
+    await store.submissions.refuse(mail, Reply(554, "6.0", "no"), [])
+    store.sessions.record(record("s-1", replace(refusal(), submission_id=mail.id)))
+    await store.sessions.flush()
+    evidence = store.inbox.evidence
+
+    assert await evidence.session_of(mail.id) == "s-1"
+    assert [one.submission_id for one in await evidence.refusals(5)] == [mail.id]
+
+    await store.inbox.delete([mail.id])
+
+    assert [one.submission_id for one in await evidence.refusals(5)] == [None]
+    assert await evidence.transcript(mail.id) is None
+    async with store.database.read() as connection:
+        assert await connection.scalar(select(func.count()).select_from(transcripts)) == 0
+
+
+async def test_deleting_all_messages_clears_sessions_and_refusals(store: Store) -> None:
+    store.sessions.record(record("s-1", refusal()))
+    await store.sessions.flush()
+
+    await store.inbox.delete()
+
+    assert await count(store.database) == (0, 0)
+
+
+@pytest.fixture
+async def store(address: Address) -> AsyncIterator[Store]:
+    store = Store(address, instance="one")
+    await store.open()
+    yield store
+    await store.close()

@@ -15,7 +15,10 @@ from sandbox_mta.store.writer import Writer
 from tests.contract.sample import WELCOME, write_sample
 
 DOCS = (Path(__file__).parents[2] / "docs" / "sql.md").read_text()
-VIEWS = ("v_messages", "v_recipients", "v_findings", "v_timeline", "v_events")
+VIEWS = (
+    *("v_messages", "v_recipients", "v_findings", "v_timeline", "v_events"),
+    *("v_refusals", "v_sessions", "v_transcripts"),
+)
 QUESTIONS = re.findall(
     r"^### (?P<title>[^\n]+)$"
     r"|^```sql ?(?P<dialect>\w*)\n(?P<query>.+?)```\n```text\n(?P<answer>.*?)```$",

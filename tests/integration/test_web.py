@@ -1,6 +1,7 @@
 """The web application over a real SQLite store, without a socket."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -9,11 +10,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from msa.envelope import Recipient
+from msa.envelope import Client, Recipient
+from msa.recorder import Ending, Refusal, SessionRecord
+from msa.reply import Reply
 from sandbox_mta.store.composition import Store
 from sandbox_mta.store.database import Address
 from sandbox_mta.web.app import create_app
 from sandbox_mta.web.guard import PAGE_POLICY
+from sandbox_mta.web.pages.refused import PAGE_ROWS
+from sandbox_mta.web.pages.tabs import TABS
 from tests.contract.mail import submission
 
 SUMMARY_KEYS = [
@@ -63,6 +68,24 @@ class Web:
         await self._store.submissions.accept(made, None)
         return made.id
 
+    async def refuse(self, *commands: str, id: str = "s-1", transcript: str = "") -> None:
+        """Record a session in which commands were refused."""
+        now = datetime(2026, 11, 24, 12, tzinfo=UTC)
+        answer = Reply(500, "5.1", "Command not recognized")
+        record = SessionRecord(
+            id=id,
+            started_at=now,
+            ended_at=now,
+            ending=Ending.QUIT,
+            client=Client(address="192.0.2.7", helo="<i>app</i>"),
+            messages=0,
+            refused=len(commands),
+            refusals=tuple(Refusal(at=now, command=said, reply=answer) for said in commands),
+            transcript=transcript,
+        )
+        self._store.sessions.record(record)
+        await self._store.sessions.flush()
+
     async def unread(self) -> int:
         return (await self._store.inbox.position()).unread
 
@@ -98,7 +121,13 @@ def newsletter() -> bytes:
     return mail.as_bytes(policy=mail.policy.clone(linesep="\r\n"))
 
 
-@pytest.mark.parametrize("path", ["/", "/inbox", "/livez", "/readyz", "/api/v1/messages"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/", "/inbox", "/refused", "/livez", "/readyz"),
+        *("/api/v1/messages", "/api/v2/refusals", "/api/v2/sessions"),
+    ],
+)
 async def test_an_empty_sandbox_answers(web: Web, path: str) -> None:
     assert (await web.get(path)).status_code == 200
 
@@ -122,7 +151,7 @@ async def test_a_row_names_the_recipient_the_subject_and_the_first_words(web: We
     assert "In HTML." in page
 
 
-@pytest.mark.parametrize("tab", ["preview", "journey", "lint", "text", "html", "headers", "raw"])
+@pytest.mark.parametrize("tab", TABS)
 async def test_every_tab_is_a_page_under_the_strict_policy(web: Web, tab: str) -> None:
     id = await web.receive(newsletter(), "ada@customer.example")
 
@@ -310,3 +339,63 @@ async def test_a_delete_without_ids_deletes_everything(web: Web) -> None:
 
     assert (answer.status_code, answer.text) == (200, "ok")
     assert (await web.get("/api/v1/messages")).json()["total"] == 0
+
+
+async def test_what_was_refused_is_listed_newest_first_a_page_at_a_time(web: Web) -> None:
+    await web.refuse(*(f"BLAH {number}" for number in range(PAGE_ROWS + 2)))
+
+    first = (await web.get("/refused")).text
+    older = re.search(r'href="(/refused\?older_than=\d+)"', first)
+    assert older is not None
+    second = (await web.get(older[1])).text
+
+    assert "BLAH 51<" in first
+    assert "BLAH 2<" in first
+    assert "BLAH 1<" not in first
+    assert "BLAH 1<" in second
+    assert "BLAH 2<" not in second
+    assert 'href="/refused?older_than' not in second
+
+
+@pytest.mark.parametrize("words", ["x", "-1", "9" * 40, "%00"])
+async def test_a_page_of_refusals_that_is_none_shows_the_newest(web: Web, words: str) -> None:
+    await web.refuse("BLAH")
+
+    answer = await web.get(f"/refused?older_than={words}")
+
+    assert answer.status_code == 200
+    assert "BLAH" in answer.text
+
+
+async def test_a_session_is_shown_as_text_whatever_was_said_in_it(web: Web) -> None:
+    await web.refuse("<script>alert(1)</script>", transcript="C: </pre><script>alert(2)</script>")
+
+    for path in ("/refused", "/refused/s-1"):
+        answer = await web.get(path)
+        assert answer.headers["content-security-policy"] == PAGE_POLICY
+        assert "<script>alert" not in answer.text
+        assert "&lt;i&gt;app" in answer.text
+        assert 'aria-current="page"' in answer.text
+    assert "&lt;/pre&gt;" in (await web.get("/refused/s-1")).text
+
+
+async def test_a_session_that_is_not_kept_is_gone(web: Web) -> None:
+    assert (await web.get("/refused/none")).status_code == 410
+    assert (await web.get("/api/v2/sessions/none")).status_code == 404
+    assert (await web.get("/api/v2/messages/none/transcript")).status_code == 404
+
+
+@pytest.mark.parametrize("words", ["limit=0", "limit=1001", "before=-1", "before=x"])
+async def test_a_limit_that_is_none_is_refused(web: Web, words: str) -> None:
+    assert (await web.get(f"/api/v2/refusals?{words}")).status_code == 422
+    assert (await web.get(f"/api/v2/sessions?{words}")).status_code == 422
+
+
+async def test_sessions_come_a_page_at_a_time(web: Web) -> None:
+    for number in range(3):
+        await web.refuse("BLAH", id=f"s-{number}")
+
+    first = (await web.get("/api/v2/sessions?limit=2")).json()
+    second = (await web.get(f"/api/v2/sessions?limit=2&before={first[-1]['number']}")).json()
+
+    assert [one["id"] for one in first + second] == ["s-2", "s-1", "s-0"]

@@ -128,35 +128,51 @@ class Pages:
         self, request: Request, found: StoredMessage, view: View, tab: str
     ) -> tuple[str, dict[str, Any]]:
         """Return the template of a tab and what it shows."""
-        words = request.query_params
         match tab:
             case "journey":
                 drawn = story.drawn(await self.inbox.timeline(found.id), self.now())
                 return "journey.html", {"journey": drawn}
             case "lint":
                 return "lint.html", {"lint": tabs.lint(found)}
-            case "headers":
-                raw = words.get("raw") == "1"
-                rows = tabs.header_rows(view, raw=raw)
-                envelope = tabs.envelope_rows(found)
-                return "headers.html", {"fields": rows, "raw": raw, "envelope": envelope}
-            case "text":
-                text, is_cut = tabs.cut(view.text)
-                return "text.html", {"text": text, "is_cut": is_cut}
-            case "html" | "raw":
-                content = view.message.content
-                source = view.html if tab == "html" else content.decode("utf-8", "replace")
-                lines, is_cut = tabs.source_lines(source)
-                return "source.html", {"lines": lines if source else [], "is_cut": is_cut}
-        shown = preview.preview(
-            found,
-            view,
-            place_of(request),
-            width=words.get("width", ""),
-            scheme=words.get("scheme", ""),
-            remote=words.get("remote") == "1",
-        )
-        return "preview.html", {"preview": shown}
+            case "transcript":
+                return "transcript.html", await self._transcript(request, found)
+        return _content_panel(request, found, view, tab)
+
+    async def _transcript(self, request: Request, found: StoredMessage) -> dict[str, Any]:
+        evidence = self.inbox.evidence
+        session = await evidence.session_of(found.id) if found.refused_at else None
+        href = place_of(request).link(f"/refused/{session}") if session else ""
+        return {"transcript": await evidence.transcript(found.id), "session": href}
+
+
+def _content_panel(
+    request: Request, found: StoredMessage, view: View, tab: str
+) -> tuple[str, dict[str, Any]]:
+    """Return the template of a tab that shows what is in the message, and what it shows."""
+    words = request.query_params
+    match tab:
+        case "headers":
+            raw = words.get("raw") == "1"
+            rows = tabs.header_rows(view, raw=raw)
+            envelope = tabs.envelope_rows(found)
+            return "headers.html", {"fields": rows, "raw": raw, "envelope": envelope}
+        case "text":
+            text, is_cut = tabs.cut(view.text)
+            return "text.html", {"text": text, "is_cut": is_cut}
+        case "html" | "raw":
+            content = view.message.content
+            source = view.html if tab == "html" else content.decode("utf-8", "replace")
+            lines, is_cut = tabs.source_lines(source)
+            return "source.html", {"lines": lines if source else [], "is_cut": is_cut}
+    shown = preview.preview(
+        found,
+        view,
+        place_of(request),
+        width=words.get("width", ""),
+        scheme=words.get("scheme", ""),
+        remote=words.get("remote") == "1",
+    )
+    return "preview.html", {"preview": shown}
 
 
 def place_of(request: Request) -> Place:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from sandbox_mta.store.inbox import Inbox
-from sandbox_mta.web.pages import actions, octets, tabs
+from sandbox_mta.web.pages import actions, octets, refused, tabs
 from sandbox_mta.web.pages.place import link
 from sandbox_mta.web.pages.render import Pages, place_of
 from sandbox_mta.web.ports import ClockControl
@@ -20,6 +20,7 @@ def router(inbox: Inbox, clock: ClockControl | None, smtp: str) -> APIRouter:
     _add_latest(routes, pages)
     octets.add_routes(routes, inbox)
     _add_views(routes, pages)
+    refused.add_routes(routes, pages)
     actions.add_routes(routes, inbox, clock)
     return routes
 

@@ -10,7 +10,7 @@ from sandbox_mta.store.stored import StoredMessage
 from sandbox_mta.web.pages.place import Place
 from sandbox_mta.web.pages.states import mark_of
 
-TABS = ("preview", "journey", "lint", "text", "html", "headers", "raw")
+TABS = ("preview", "journey", "lint", "text", "html", "headers", "raw", "transcript")
 SHOWN_CHARACTERS = 512 << 10  # of a source; the rest is there to download
 SHOWN_RECIPIENTS = 3  # in the head of the page
 

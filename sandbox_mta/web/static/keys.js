@@ -1,5 +1,5 @@
 // j and k move through the list, and through the messages while one is open; Enter opens, / searches,
-// n shows new mail, u and Escape go back, e tells every story of a journey, 1 to 7 choose a tab.
+// n shows new mail, u and Escape go back, e tells every story of a journey, 1 to 9 choose a tab.
 // Arrow, Page and Space keys are left alone: they scroll.
 
 const $ = (selector) => document.querySelector(selector);
