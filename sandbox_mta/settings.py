@@ -32,6 +32,9 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from msa.lint import RULES
+from msa.lint.choice import named
+from msa.lint.profile import DEFAULT, Profile
 from sandbox_mta.mta.clock import parse_duration, parse_mode
 
 ENV_PREFIX = "SANDBOX_MTA_"
@@ -111,6 +114,12 @@ def _stages(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+def _rules(words: tuple[str, ...]) -> tuple[str, ...]:
+    for word in words:
+        named(word, RULES)
+    return words
+
+
 def _json(value: Any) -> Any:
     """Read a table written as JSON; a TOML table is one already."""
     if not isinstance(value, str):
@@ -125,6 +134,7 @@ Address = Annotated[str, AfterValidator(_address)]
 Octets = Annotated[int, BeforeValidator(_octets), Field(gt=0)]
 Network = IPv4Network | IPv6Network
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
+Rules = Annotated[Names, AfterValidator(_rules)]
 
 
 class TopicDefaults(BaseModel):
@@ -185,6 +195,17 @@ class Settings(BaseSettings):
         "accept",
         description="`accept` reports findings and refuses nothing; `reject` refuses errors "
         "in the SMTP session",
+    )
+    lint_profile: Profile = Field(
+        DEFAULT,
+        description="what kind of mail it is meant to be: `txn` (transactional, under "
+        "development), `bulk`, `prod` (real recipients get it) or `strict`",
+    )
+    lint_select: Rules = Field(
+        (), description="rules that run: codes, beginnings of codes and names; default: all"
+    )
+    lint_ignore: Rules = Field(
+        (), description="rules that don't run, for example `BOD,subject-missing`"
     )
     clock: Annotated[str, AfterValidator(_clock)] = Field(
         "real", description="clock of retries: `real`, a rate such as `60x`, or `manual`"

@@ -5,7 +5,9 @@ It judges the octets as they were submitted, before anything is fixed.
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
+from typing import Any
 
 from msa.envelope import Envelope
 from msa.lint import (
@@ -23,14 +25,25 @@ from msa.lint import (
 from msa.lint import (
     clients as mail_clients,
 )
+from msa.lint.choice import chosen
 from msa.lint.draft import Draft
 from msa.lint.facts import NOTHING, Facts
 from msa.lint.finding import MAX_EVIDENCE, Finding, Flaw, Severity
-from msa.lint.html.support import DEFAULT_CLIENTS
-from msa.lint.profile import DEFAULT, Profile, severity_in
+from msa.lint.options import DEFAULTS, LintOptions
+from msa.lint.profile import Profile, severity_in
 from msa.lint.rule import Rule
 
-__all__ = ["RULES", "Draft", "Finding", "Flaw", "Rule", "Severity", "lint", "run"]
+__all__ = [
+    "RULES",
+    "Draft",
+    "Finding",
+    "Flaw",
+    "LintOptions",
+    "Rule",
+    "Severity",
+    "lint",
+    "run",
+]
 
 MAX_TEXT = 300  # characters of a finding's text; a field's name, quoted in it, may be endless
 MAX_FINDINGS = 20  # of one rule for one message; whoever mends twenty mends the rest
@@ -54,33 +67,33 @@ log = logging.getLogger(__name__)
 Judged = tuple[Rule, Flaw, Severity]
 
 
-def lint(  # noqa: PLR0913 # the knobs of the one entrance
+def lint(
     content: bytes,
     envelope: Envelope | None = None,
+    options: LintOptions = DEFAULTS,
     *,
-    select: Iterable[str] = (),
-    ignore: Iterable[str] = (),
-    profile: Profile = DEFAULT,
     facts: Facts = NOTHING,
-    clients: tuple[str, ...] = DEFAULT_CLIENTS,
     rules: Sequence[Rule] = RULES,
+    **choices: Any,
 ) -> tuple[Finding, ...]:
     """Return what the rules find, in the order of `rules`; never raises, whatever the octets.
 
-    `select` and `ignore` take codes, beginnings of codes ("HDR") and names; without `select` all
-    rules run. `facts` is what somebody found out before, `clients` the mail clients that should
-    show the message, as `msa.lint.html.support` names them. Without an envelope the rules about it
-    are silent, and a content whose lines all end in LF is taken for a file of a Unix system.
+    `choices` are options that differ from `options`, for example `profile="prod"`. `facts` is what
+    somebody found out before. Without an envelope the rules about it are silent, and a content
+    whose lines all end in LF is taken for a file of a Unix system.
     """
+    options = replace(options, **choices)
     try:
-        draft = Draft(content, envelope, profile=profile, facts=facts, clients=clients)
+        draft = Draft(
+            content, envelope, profile=options.profile, facts=facts, clients=options.clients
+        )
     except Exception:
         log.exception("the message could not be parsed: a bug of ours")
         return ()
     flaws: list[Judged] = []
-    for rule in _chosen(rules, tuple(select), tuple(ignore)):
+    for rule in chosen(rules, options):
         try:
-            flaws += _judged(rule, run(rule, draft), profile)
+            flaws += _judged(rule, run(rule, draft), options.profile)
         except Exception:
             log.exception("rule %s failed: a bug of ours", rule.code)
     return _placed(content, flaws)
@@ -102,20 +115,6 @@ def run(rule: Rule, draft: Draft) -> list[Flaw]:
     text = f"{last.text} (only the first {MAX_FINDINGS} are listed)"
     cut = Flaw(text, last.offset, last.part, last.evidence, last.severity)
     return [*flaws[: MAX_FINDINGS - 1], cut]
-
-
-def _chosen(rules: Sequence[Rule], select: Sequence[str], ignore: Sequence[str]) -> Sequence[Rule]:
-    if not select and not ignore:
-        return rules
-    return [
-        rule
-        for rule in rules
-        if (not select or _matches(rule, select)) and not _matches(rule, ignore)
-    ]
-
-
-def _matches(rule: Rule, words: Sequence[str]) -> bool:
-    return any(word == rule.name or (word and rule.code.startswith(word)) for word in words)
 
 
 def _placed(content: bytes, flaws: Sequence[Judged]) -> tuple[Finding, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+from msa.lint.options import DEFAULTS, LintOptions
 from sandbox_mta.store.clock_states import ClockStates
 from sandbox_mta.store.database import Address, Database, Unavailable
 from sandbox_mta.store.deliveries import Deliveries
@@ -51,6 +52,7 @@ class Store:
         instance: str,
         delivers: bool = True,
         after_commit: AfterCommit | None = None,
+        lint_options: LintOptions = DEFAULTS,
     ) -> None:
         self._clock_now: Callable[[], datetime] = _real_now
         self.database = Database(address)
@@ -67,7 +69,7 @@ class Store:
         self.sessions = Sessions(self.writer)
         self.events = Events(self.database, self.writer, instance)
         self.inbox = Inbox(self.database, self.writer)
-        self.lint = LintFeed(address, self.writer, self.database)
+        self.lint = LintFeed(address, self.writer, self.database, lint_options)
         self.deliveries.subscribe(self.lint.arrived)
 
     def use_clock(self, now: Callable[[], datetime]) -> None:

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from msa.envelope import Envelope
 from msa.lint.finding import Finding
+from msa.lint.options import DEFAULTS, LintOptions
 from sandbox_mta.store.database import Address, Database
 from sandbox_mta.store.findings_lane import FindingsLane, read_finding
 from sandbox_mta.store.lint_worker import DATABASE_FAILED, HEAD, envelope_fields, pack
@@ -62,6 +63,7 @@ class LintFeed:
         address: Address,
         writer: Writer,
         database: Database,
+        options: LintOptions = DEFAULTS,
         *,
         budget_s: float = BUDGET_S,
         command: Sequence[str] = COMMAND,
@@ -69,6 +71,7 @@ class LintFeed:
         self._address = address
         self._writer = writer
         self._database = database
+        self._options = options
         self._budget_s = budget_s
         self._command = command
         self.started = asyncio.Event()  # set while a worker runs
@@ -221,7 +224,7 @@ class LintFeed:
         assert process.stdin is not None
         # The password goes through the pipe: arguments and environment can be seen from outside.
         address = {**asdict(self._address), "path": str(self._address.path)}
-        process.stdin.write(pack(address))
+        process.stdin.write(pack({"address": address, "lint": self._options.as_json()}))
         return process
 
     async def _end(self, process: Process) -> None:

@@ -22,6 +22,7 @@ from urllib.parse import quote
 from msa.envelope import Envelope, Recipient
 from msa.lint import lint
 from msa.lint.finding import Finding
+from msa.lint.options import LintOptions, read_options
 from sandbox_mta.store.database import Address
 
 NICENESS = 19  # intake and delivery go first when the machine is full
@@ -171,9 +172,10 @@ def _contents(source: Source, numbers: Sequence[int]) -> dict[int, bytes]:
 class Worker:
     """Answers requests; a message whose client waits goes before those that are stored."""
 
-    def __init__(self, source: Source, answers: BinaryIO) -> None:
+    def __init__(self, source: Source, answers: BinaryIO, options: LintOptions) -> None:
         self._source = source
         self._answers = answers
+        self._options = options
         self._urgent: queue.SimpleQueue[Frame] = queue.SimpleQueue()
         self._requests: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
 
@@ -195,7 +197,7 @@ class Worker:
     def _answer_range(self, request: dict[str, Any]) -> None:
         found = []
         for number, envelope, content in pending(self._source, request["first"], request["last"]):
-            findings = [finding_fields(each) for each in lint(content, envelope)]
+            findings = [finding_fields(each) for each in lint(content, envelope, self._options)]
             found.append((number, findings))
             self._answer_urgent()
         self._send({"id": request["id"], "found": found})
@@ -203,7 +205,7 @@ class Worker:
     def _answer_urgent(self) -> None:
         while not self._urgent.empty():
             request, content = self._urgent.get()
-            findings = lint(content, _envelope(request["envelope"]))
+            findings = lint(content, _envelope(request["envelope"]), self._options)
             fields = [finding_fields(each) for each in findings]
             self._send({"id": request["id"], "findings": fields})
 
@@ -233,9 +235,10 @@ def main() -> int:
     opening = read_frame(sys.stdin.buffer)
     if opening is None:
         return 0
-    address = Address(**{**opening[0], "path": Path(opening[0]["path"])})
+    fields = opening[0]["address"]
+    address = Address(**{**fields, "path": Path(fields["path"])})
     try:
-        worker = Worker(_open(address), answers)
+        worker = Worker(_open(address), answers, read_options(opening[0]["lint"]))
         threading.Thread(target=worker.listen, args=(sys.stdin.buffer,), daemon=True).start()
         worker.run()
     except BrokenPipeError:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from msa.lint import lint
+from msa.lint import LintOptions, lint
 from sandbox_mta.store.composition import Store
 from sandbox_mta.store.database import Address
 from sandbox_mta.store.lint_feed import LintFeed
@@ -101,12 +101,12 @@ TRAP = """\
 import os, time
 from sandbox_mta.store import lint_worker
 
-def lint(content, envelope, honest=lint_worker.lint):
+def lint(content, envelope, options, honest=lint_worker.lint):
     if b"die" in content:
         os._exit(1)
     if b"hang" in content:
         time.sleep(3600)
-    return honest(content, envelope)
+    return honest(content, envelope, options)
 
 lint_worker.lint = lint
 raise SystemExit(lint_worker.main())
@@ -138,6 +138,21 @@ async def test_a_message_that_stops_the_worker_is_passed_over(store: Store, word
     judged = [(await seen_in_sql(store, each.id)).lint for each in given]
     assert judged[20] == ()
     assert judged[:20] + judged[21:] == [lint(BAD, each.envelope) for each in given[:39]]
+
+
+async def test_the_worker_lints_with_the_options_of_its_start(store: Store) -> None:
+    options = LintOptions(profile="strict", ignore=("HDR004",))
+    feed = LintFeed(store.database.address, store.writer, store.database, options)
+    given = submission(BAD)
+    task = asyncio.create_task(feed.run())
+
+    async with asyncio.timeout(WAIT_S):
+        found = await feed.lint(BAD, given.envelope)
+    task.cancel()
+    await asyncio.wait([task])
+
+    assert found == lint(BAD, given.envelope, options)
+    assert found != lint(BAD, given.envelope)
 
 
 async def test_the_worker_ends_when_its_parent_is_killed(tmp_path: Path) -> None:

@@ -65,6 +65,8 @@ def test_a_broken_file_is_one_line_with_its_place(text: str, message: str) -> No
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
+        ("LINT_SELECT", "HDR,bcc-presnt", "no rule 'bcc-presnt'; did you mean bcc-present"),
+        ("LINT_PROFILE", "production", "'txn', 'bulk', 'prod' or 'strict'"),
         ("STAGES", "msa,mat", "no stage mat; there are msa, mta, bridge, web"),
         ("DATABASE", "postgres://u:secret@h/d", "write sqlite:///file.db or mysql://"),
         ("CLOCK", "fast", 'can\'t run "fast"; use real, manual, or a rate like 60x'),

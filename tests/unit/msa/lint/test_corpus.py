@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from msa.envelope import Envelope, Recipient
-from msa.lint import RULES, Finding, Rule, lint
+from msa.lint import RULES, Finding, LintOptions, Rule, lint
 from msa.lint.profile import DEFAULT
 
 CORPUS = Path(__file__).parents[3] / "corpus"
@@ -23,12 +23,12 @@ def said_of(path: Path) -> dict[str, Any]:
 def findings_of(path: Path) -> tuple[Finding, ...]:
     """Lint a message as the file beside it says: an envelope, a profile."""
     said = said_of(path)
-    profile = said.pop("profile", DEFAULT)
+    options = LintOptions(profile=said.pop("profile", DEFAULT))
     envelope = None
     if "recipients" in said:
         recipients = tuple(Recipient(path) for path in said.pop("recipients"))
         envelope = Envelope(recipients=recipients, **said)
-    return lint(path.read_bytes(), envelope, profile=profile)
+    return lint(path.read_bytes(), envelope, options)
 
 
 def name_of(path: Path) -> str:

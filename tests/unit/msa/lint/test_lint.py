@@ -13,7 +13,7 @@ import pytest
 
 import msa.lint
 from msa.envelope import Envelope, Recipient
-from msa.lint import RULES, Draft, Flaw, Rule, Severity, lint, run
+from msa.lint import RULES, Draft, Flaw, LintOptions, Rule, Severity, lint, run
 from msa.lint.page import page
 from msa.lint.rule import rule
 
@@ -21,7 +21,7 @@ BARE = b"Subject: x\r\n\r\nbody\r\n"
 
 
 def codes(*args: object, **options: tuple[str, ...]) -> list[str]:
-    return [finding.code for finding in lint(*args, **options)]  # type: ignore[arg-type]
+    return [finding.code for finding in lint(*args, options=LintOptions(**options))]  # type: ignore[arg-type]
 
 
 def test_findings_come_in_the_order_of_the_rules() -> None:
@@ -41,7 +41,7 @@ def test_codes_and_names_are_unique() -> None:
 
 def test_a_place_is_an_offset_a_line_and_a_column() -> None:
     content = b"Subject: x\r\nTo: a@@x.example\r\n\r\n"
-    [finding] = lint(content, select=("ADR001",))
+    [finding] = lint(content, options=LintOptions(select=("ADR001",)))
 
     assert (finding.offset, finding.line, finding.column) == (16, 2, 5)
     assert finding.evidence == "a@@x.example"
@@ -49,14 +49,14 @@ def test_a_place_is_an_offset_a_line_and_a_column() -> None:
 
 def test_evidence_is_escaped_and_short() -> None:
     content = b"Subject: \\\xe9\t" + b"x" * 100 + b"\r\n\r\n"
-    [finding] = lint(content, select=("HDR014",))
+    [finding] = lint(content, options=LintOptions(select=("HDR014",)))
 
     assert finding.evidence == "\\xe9\\t" + "x" * 58
 
 
 def test_a_finding_about_the_envelope_has_no_offset() -> None:
     envelope = Envelope(reverse_path="app@web1", recipients=(Recipient("ada@example.org"),))
-    [finding] = lint(BARE, envelope, select=("ENV",))
+    [finding] = lint(BARE, envelope, options=LintOptions(select=("ENV",)))
 
     assert (finding.part, finding.offset, finding.line, finding.column) == (
         *("envelope", None, None, None),
@@ -66,14 +66,14 @@ def test_a_finding_about_the_envelope_has_no_offset() -> None:
 
 def test_an_envelope_that_is_not_utf_8_is_judged() -> None:
     envelope = Envelope(reverse_path="us\udce9r@x.example", recipients=(), smtputf8=True)
-    [finding] = lint(BARE, envelope, select=("ENV",))
+    [finding] = lint(BARE, envelope, options=LintOptions(select=("ENV",)))
 
     assert finding.code == "ENV003"
     assert finding.evidence == "us\\xe9r@x.example"
 
 
 def test_what_a_rule_finds_too_often_is_cut_and_the_cut_is_told() -> None:
-    findings = lint(b"To: " + b"a@@b, " * 50 + b"\r\n\r\n", select=("ADR001",))
+    findings = lint(b"To: " + b"a@@b, " * 50 + b"\r\n\r\n", options=LintOptions(select=("ADR001",)))
 
     assert len(findings) == msa.lint.MAX_FINDINGS
     assert "only the first 20" in findings[-1].text
@@ -81,7 +81,7 @@ def test_what_a_rule_finds_too_often_is_cut_and_the_cut_is_told() -> None:
 
 
 def test_the_text_of_a_finding_is_cut() -> None:
-    [finding] = lint(b"x" * 9_000 + b": \xe9\r\n\r\n", select=("HDR014",))
+    [finding] = lint(b"x" * 9_000 + b": \xe9\r\n\r\n", options=LintOptions(select=("HDR014",)))
 
     assert len(finding.text) == msa.lint.MAX_TEXT
 
