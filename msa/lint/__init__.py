@@ -12,14 +12,19 @@ from typing import Any
 from msa.envelope import Envelope
 from msa.lint import (
     address,
+    ambiguity,
+    attachment,
     body,
+    charset,
     encoding,
     envelope,
     field,
     header,
     link,
+    mailing_list,
     markup,
     mime,
+    multipart,
     security,
 )
 from msa.lint import (
@@ -54,12 +59,17 @@ RULES: tuple[Rule, ...] = (
     *field.RULES,
     *address.RULES,
     *mime.RULES,
+    *multipart.RULES,
+    *attachment.RULES,
+    *charset.RULES,
     *encoding.RULES,
     *body.RULES,
     *markup.RULES,
     *mail_clients.RULES,
     *link.RULES,
+    *mailing_list.RULES,
     *security.RULES,
+    *ambiguity.RULES,
 )
 
 log = logging.getLogger(__name__)

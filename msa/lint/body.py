@@ -15,6 +15,12 @@ MAX_LOOKED_AT = 200  # matches of one pattern in one text; code between backtick
 MAX_FOUND = 50  # placeholders of one text that are placed; more are listed by no engine
 MAX_LOOK_BACK = 500  # octets of a line that are searched for a backtick
 
+CLIPPED = 104_448  # octets of HTML after which Gmail clips: 102 KB
+MAX_BLANK = 4_096  # octets of a body that may hold nothing to see; longer ones hold something
+_TAG = re.compile(rb"<[^<>]{0,1000}>|>")
+_SEEN = re.compile(rb"<(?:img|picture|table|video|hr|input|button)\b|background", re.IGNORECASE)
+_BLANK = re.compile(rb"(?:\s|&nbsp;|&#160;|\xc2\xa0|\xa0)*+")
+
 # Each pattern with octets it can't be without. A single rare one is found or not in 0.1 us, since
 # `in` then is memchr; a pair takes fifteen times as long.
 _PLACEHOLDERS = tuple(
@@ -41,6 +47,102 @@ _COMMENT_START, _COMMENT_END = b"<!--", b"-->"
 
 
 @rule(
+    "BOD001",
+    "html-only",
+    Severity.WARNING,
+    "practice: SpamAssassin MIME_HTML_ONLY",
+    fix="Send multipart/alternative: the same text as text/plain first, then the HTML.",
+)
+def html_only(draft: Draft) -> Iterator[Flaw]:
+    """The message has an HTML body, but no plain text.
+
+    Spam filters count that; watches, screen readers, previews and terminals show the text.
+
+    Render a text template beside the HTML one, and send both as alternatives.
+    """
+    bodies = _bodies(draft)
+    page = next((part for part in bodies if part.type == "text/html"), None)
+    if page is not None and all(part.type != "text/plain" for part in bodies):
+        start, end = page.header.start, page.body.start
+        for field in draft.named(page, "content-type"):
+            start, end = field.start, field.end
+        yield draft.flaw("the message has HTML, but no plain text", start, end, page)
+
+
+@rule(
+    "BOD003",
+    "body-empty",
+    Severity.WARNING,
+    "practice: SpamAssassin EMPTY_MESSAGE",
+    fix="Write a body; make an empty rendering an error.",
+)
+def body_empty(draft: Draft) -> Iterator[Flaw]:
+    """The message has no text and no attachment.
+
+    The recipient sees an empty page, and filters take it for a probe. Often the template was
+    rendered with no data, or the body was set on another object.
+
+    Look for the text at the place where the message is built.
+    """
+    leaves = [part for part in draft.parts if part.delimiters is None]
+    cut = draft.message.caps or draft.root.strays  # then the text may be what wasn't read
+    broken = any(part.delimiters is not None and not part.parts for part in draft.parts)
+    if cut or broken:
+        return  # MIM011, HDR012, MIM003, MIM004 or MIM008 tells the cause
+    if all(_is_blank(draft, part) for part in leaves):
+        body = draft.root.body
+        yield draft.flaw("the body is empty", body.start, body.end)
+
+
+def _is_blank(draft: Draft, part: Part) -> bool:
+    if part.type not in ("text/plain", "text/html") or draft.is_attached(part):
+        return False
+    start, end = part.body
+    if end - start > MAX_BLANK:
+        return False
+    if part.type == "text/plain" and part.encoding in ("7bit", "8bit"):
+        return not draft.content[start:end].strip()
+    data = draft.octets(part)
+    if part.type == "text/html":
+        if _SEEN.search(data):
+            return False
+        data = _TAG.sub(b"", _without_code(data))
+    return _BLANK.fullmatch(data) is not None
+
+
+def _bodies(draft: Draft) -> list[Part]:
+    return [
+        part
+        for part in draft.parts
+        if part.type in ("text/plain", "text/html") and not draft.is_attached(part)
+    ]
+
+
+@rule(
+    "BOD007",
+    "html-clipped",
+    Severity.WARNING,
+    "practice: Gmail clips at 102 KB",
+    fix="Make the HTML smaller than 102 KB: fewer rows, shorter links, styles once.",
+)
+def html_clipped(draft: Draft) -> Iterator[Flaw]:
+    """The HTML is larger than 102 KB.
+
+    Gmail cuts it there and shows "[Message clipped]": the unsubscribe link and the counting pixel
+    at the end are gone, and an open tag may spoil what is left.
+
+    Take out comments and unused styles, and show long lists on a page of yours.
+    """
+    for part in _bodies(draft):
+        start, end = part.body
+        if part.type == "text/html" and end - start > CLIPPED:
+            size = len(draft.octets(part))
+            if size > CLIPPED:
+                text = f"{size} octets of HTML (Gmail clips after {CLIPPED})"
+                yield draft.flaw(text, start, end, part)
+
+
+@rule(
     "BOD011",
     "template-unfilled",
     Severity.ERROR,
@@ -64,7 +166,7 @@ def template_unfilled(draft: Draft) -> Iterator[Flaw]:
             shown = _shown(subject[start:_end])
             yield draft.flaw(f"the subject holds {shown}", at, field.value_end)
     for part in draft.parts:
-        if part.type in ("text/plain", "text/html") and not _is_attached(draft, part):
+        if part.type in ("text/plain", "text/html") and not draft.is_attached(part):
             yield from _in_text(draft, part)
 
 
@@ -129,13 +231,13 @@ def _code_spans(lower: bytes) -> Iterator[tuple[int, int]]:
 _CODE_OR_COMMENT = re.compile(rb"<!--|<(style|script|pre|code|template)\b")
 
 
-def _is_attached(draft: Draft, part: Part) -> bool:
-    fields = part.named("content-disposition")
-    return bool(fields) and draft.value(fields[0]).strip().lower().startswith(b"attachment")
-
-
 def _shown(octets: bytes) -> str:
     return ascii(octets[:60].decode("utf-8", "replace"))[1:-1]
 
 
-RULES: tuple[Rule, ...] = (template_unfilled,)
+RULES: tuple[Rule, ...] = (
+    html_only,
+    body_empty,
+    html_clipped,
+    template_unfilled,
+)

@@ -1,7 +1,7 @@
 """The `Draft`: a message under inspection, and the facts that several rules share."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from msa.lint.profile import DEFAULT, Profile
 from msa.message.charset import UNDECLARED, decode_text
 from msa.message.decoding import is_regular_base64, octets
 from msa.message.mailbox import AddressList, read_addresses
+from msa.message.structured import Structured, read_structured
 from msa.message.tree import Field, Message, Part, Span, parse
 
 ADDRESS_FIELDS = (
@@ -26,6 +27,7 @@ MAX_TEXT = 1_048_576  # encoded octets of one text that are decoded; a long news
 MAX_PAGES = 8  # HTML bodies of one message; an honest one has one, or two
 _BEFORE_NAME = b"\xef\xbb\xbf> \t"  # a byte order mark, mbox's quote, a space too many
 MAX_LOOK_ALIKES = 1_000  # of one message that are remembered
+_NOTHING_SAID = Structured("", ())
 _LOOK_ALIKE = re.compile(rb"(?:\r\n|\r|\n)\0?\.\0?(?=(\r\n|\r|\n))")
 
 
@@ -159,8 +161,8 @@ class Draft:
 
     def is_attached(self, part: Part) -> bool:
         """Say whether a part is a file, not a body."""
-        fields = part.named("content-disposition")
-        return bool(fields) and self.value(fields[0]).strip().lower().startswith(b"attachment")
+        how = self.disposition(part).token
+        return how == "attachment"
 
     def text(self, part: Part) -> str:
         """Return a text part's body as text, of at most MAX_TEXT encoded octets."""
@@ -179,6 +181,15 @@ class Draft:
         if read is None:
             read = self._addresses[field.start] = read_addresses(self.value(field))
         return read
+
+    def named(self, part: Part, name: str) -> Sequence[Field]:
+        """Return a part's fields of a name, given in lower case."""
+        return self.fields.get(name, ()) if part is self.root else part.named(name)
+
+    def disposition(self, part: Part) -> Structured:
+        """Return a part's first Content-Disposition, read; its token is "" without one."""
+        fields = self.named(part, "content-disposition")
+        return read_structured(self.value(fields[0])) if fields else _NOTHING_SAID
 
     def value(self, field: Field) -> bytes:
         """Return a field's value as written."""

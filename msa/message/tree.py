@@ -51,6 +51,7 @@ class Delimiters(NamedTuple):
     boundary: bytes | None  # None: no such parameter
     opened: bool
     closed: bool
+    look_alike: int | None = None  # the first line that begins like a delimiter, and goes on
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +231,7 @@ class _Parser:
         needle = b"\n--" + boundary.rstrip()  # a final space is illegal, and lost on many ways
         spans: list[Span] = []
         opened: int | None = None
+        look_alike: int | None = None
         at = content.find(needle, max(start - 1, 0), end)
         while at >= 0 and len(spans) <= MAX_PARTS:
             line = _DELIMITER_END.match(content, at + len(needle), end)
@@ -239,12 +241,14 @@ class _Parser:
                     before = at - 1 if content[at - 1] == 0x0D else at
                     spans.append(Span(opened, max(before, opened)))
                 if line[1]:
-                    return spans, Delimiters(boundary, opened is not None, True)
+                    return spans, Delimiters(boundary, opened is not None, True, look_alike)
                 opened = line.end()
+            elif look_alike is None:
+                look_alike = at + 1
             at = content.find(needle, at + 1, end)
         if opened is not None:
             spans.append(Span(opened, end))
-        return spans, Delimiters(boundary, opened is not None, False)
+        return spans, Delimiters(boundary, opened is not None, False, look_alike)
 
 
 _NO_TYPE = Structured("", ())

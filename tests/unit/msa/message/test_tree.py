@@ -138,14 +138,14 @@ def test_a_message_that_begins_with_a_blank_line_has_no_fields() -> None:
 def test_an_unclosed_boundary_gives_its_last_part_the_rest() -> None:
     message = parse(b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\none\r\nrest")
 
-    assert message.root.delimiters == (b"b", True, False)
+    assert message.root.delimiters == (b"b", True, False, None)
     assert body(message, message.root.parts[0]) == b"one\r\nrest"
 
 
 def test_a_longer_boundary_is_not_a_shorter_one() -> None:
     content = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--bb\r\n\r\nx\r\n--b--x\r\n"
 
-    assert parse(content).root.delimiters == (b"b", False, False)
+    assert parse(content).root.delimiters == (b"b", False, False, content.index(b"--bb"))
 
 
 def test_two_delimiter_lines_in_a_row_have_no_part_between_them() -> None:
@@ -160,7 +160,7 @@ def test_a_boundary_in_sections_is_put_together() -> None:
         b"Content-Type: multipart/mixed; boundary*0=a; boundary*1=b\r\n\r\n--ab\r\n\r\n--ab--\r\n"
     )
 
-    assert parse(content).root.delimiters == (b"ab", True, True)
+    assert parse(content).root.delimiters == (b"ab", True, True, None)
 
 
 def test_an_outer_delimiter_ends_an_inner_multipart() -> None:
@@ -171,7 +171,7 @@ def test_an_outer_delimiter_ends_an_inner_multipart() -> None:
     message = parse(content)
 
     assert [path for path, _ in outline(message)] == ["", "1", "1.1", "2"]
-    assert message.root.parts[0].delimiters == (b"b", True, False)
+    assert message.root.parts[0].delimiters == (b"b", True, False, None)
 
 
 def test_a_part_of_a_digest_is_a_message_by_default() -> None:
