@@ -265,7 +265,8 @@ def _header_end(content: bytes, start: int, end: int) -> tuple[int, int]:
     if content.startswith(b"\n", start, end):
         return start, start + 1
     crlf = content.find(b"\n\r\n", start, end)
-    lf = content.find(b"\n\n", start, crlf if crlf >= 0 else end)
+    # One octet more: the LF that "\n\r\n" begins with may end a blank line itself.
+    lf = content.find(b"\n\n", start, crlf + 1 if crlf >= 0 else end)
     if lf >= 0:
         return lf + 1, lf + 2
     if crlf >= 0:

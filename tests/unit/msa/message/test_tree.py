@@ -121,6 +121,13 @@ def test_bare_lf_is_tolerated_and_remembered() -> None:
     assert not parse(NESTED).root.bare_lf
 
 
+def test_the_first_blank_line_counts_when_one_of_each_kind_follows() -> None:
+    message = parse(b"Subject: x\n\n\r\nbody")
+
+    assert message.root.strays == ()
+    assert body(message, message.root) == b"\r\nbody"
+
+
 def test_a_message_without_a_body_has_an_empty_one() -> None:
     for content in (b"A: 1\r\n", b"A: 1", b"A: 1\r\n\r\n"):
         message = parse(content)
