@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from msa import policy, reply
 from msa.envelope import Submission
+from msa.fix.edit import Fixed
 from msa.lint.finding import Finding
 from msa.ports import Linter, StoreFull, SubmissionStore
 from msa.reply import Reply
@@ -31,14 +32,15 @@ class Intake:
 
     async def _take(self, submission: Submission) -> Reply:
         findings: Sequence[Finding] | None = None
+        fixed: Fixed | None = None
         if self._linter is not None:
-            findings = await self._linter.lint(submission.content, submission.envelope)
+            findings, fixed = await self._linter.lint(submission)
             refusal = policy.judge(findings)
             if refusal is not None:
                 await self._store.refuse(submission, refusal, findings)
                 _log("refused", submission, submission.id)
                 return refusal
-        stored_id = await self._store.accept(submission, findings)
+        stored_id = await self._store.accept(submission, findings, fixed)
         _log("accepted", submission, stored_id)
         return reply.queued(stored_id)
 

@@ -1,9 +1,10 @@
 """What the submission agent needs of the outside."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from msa.envelope import Envelope, Submission
+from msa.envelope import Submission
+from msa.fix.edit import Fixed
 from msa.lint.finding import Finding
 from msa.recorder import SessionRecord
 from msa.reply import Reply
@@ -13,14 +14,18 @@ class SubmissionStore(Protocol):
     """Keeps what was submitted."""
 
     async def accept(
-        self, submission: Submission, findings: Sequence[Finding] | None = None
+        self,
+        submission: Submission,
+        findings: Sequence[Finding] | None = None,
+        fixed: Fixed | None = None,
     ) -> str:
         """Store it durably, and return the id it is stored under.
 
         The client hears 250 only after this returns. The id is the submission's own, or for a
         repeated submission key that of the first, and then nothing is stored. `findings` is None
-        when lint has still to run. Raises `StoreFull` when it can't take more for now, and
-        anything else for a failure: the client then hears 451.
+        when lint has still to run, `fixed` when nobody has looked for fixes. Raises `StoreFull`
+        when it can't take more for now, and anything else for a failure: the client then hears
+        451.
         """
 
     async def refuse(
@@ -33,11 +38,18 @@ class StoreFull(Exception):
     """The store can't take more for now; the client hears 452 and may try again."""
 
 
+class Judgement(NamedTuple):
+    """What a linter says of a message."""
+
+    findings: tuple[Finding, ...]
+    fixed: Fixed | None = None  # None: fixes are off, or the linter failed
+
+
 class Linter(Protocol):
     """Judges a message while its client waits (lint mode `reject`)."""
 
-    async def lint(self, content: bytes, envelope: Envelope) -> tuple[Finding, ...]:
-        """Return the findings in the order of the rules; never raises for any octets."""
+    async def lint(self, submission: Submission) -> Judgement:
+        """Return the findings in the order of the rules, and the fixes; never raises."""
 
 
 class SessionLog(Protocol):

@@ -207,6 +207,11 @@ class Settings(BaseSettings):
     lint_ignore: Rules = Field(
         (), description="rules that don't run, for example `BOD,subject-missing`"
     )
+    fix: bool = Field(
+        True,
+        description="`on` records what RFC 6409 lets a submission agent fix, beside the submitted "
+        "octets; `off` fixes nothing",
+    )
     clock: Annotated[str, AfterValidator(_clock)] = Field(
         "real", description="clock of retries: `real`, a rate such as `60x`, or `manual`"
     )

@@ -46,6 +46,7 @@ __all__ = [
     "LintOptions",
     "Rule",
     "Severity",
+    "inspect",
     "lint",
     "run",
 ]
@@ -100,13 +101,20 @@ def lint(
     except Exception:
         log.exception("the message could not be parsed: a bug of ours")
         return ()
+    return inspect(draft, options, rules=rules)
+
+
+def inspect(
+    draft: Draft, options: LintOptions = DEFAULTS, *, rules: Sequence[Rule] = RULES
+) -> tuple[Finding, ...]:
+    """Lint a message that is parsed already, for those who need the draft themselves."""
     flaws: list[Judged] = []
     for rule in chosen(rules, options):
         try:
             flaws += _judged(rule, run(rule, draft), options.profile)
         except Exception:
             log.exception("rule %s failed: a bug of ours", rule.code)
-    return _placed(content, flaws)
+    return _placed(draft.content, flaws)
 
 
 def _judged(rule: Rule, flaws: Iterable[Flaw], profile: Profile) -> Iterator[Judged]:

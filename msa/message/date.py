@@ -9,6 +9,7 @@ from msa.message.structured import blank_comments
 MAX_DATE = 1_000  # octets that are looked at; a date with a long comment has 80
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _DATE = re.compile(
     r"(?:(mon|tue|wed|thu|fri|sat|sun) ?, ?)?"
     r"([0-9]{1,2}) ?(" + "|".join(_MONTHS) + r") ?([0-9]{4,9}|[0-9]{2,3}) "
@@ -62,6 +63,13 @@ def read_date(value: bytes) -> DateTime | None:
         *(weekday, int(day), _MONTHS.index(month) + 1, _full_year(year)),
         *(int(hour), int(minute), int(second or 0), offset or name),
     )
+
+
+def write_date(moment: datetime) -> str:
+    """Write a date-time in its zone: "Mon, 24 Nov 2025 03:10:00 +0000"."""
+    # Not %a and %b: strftime's names follow the locale.
+    weekday, month = _WEEKDAYS[moment.weekday()], _MONTHS[moment.month - 1].capitalize()
+    return f"{weekday}, {moment:%d} {month} {moment.year:04} {moment:%H:%M:%S %z}"
 
 
 def _full_year(digits: str) -> int:

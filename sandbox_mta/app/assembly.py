@@ -65,6 +65,7 @@ async def assemble(
             delivers="mta" in settings.stages,
             after_commit=faults.after_commit(),
             lint_options=linting(settings),
+            fixes_as=settings.hostname if settings.fix else None,
         )
     except StoreError as error:
         raise CantStart(str(error)) from None

@@ -4,9 +4,10 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 
-from msa.envelope import Envelope, Submission
+from msa.envelope import Submission
+from msa.fix.edit import Fixed
 from msa.lint.finding import Finding
-from msa.ports import Linter, SessionLog, SubmissionStore
+from msa.ports import Judgement, Linter, SessionLog, SubmissionStore
 from msa.recorder import SessionRecord
 from msa.reply import Reply
 
@@ -41,11 +42,14 @@ class Late:
         return await asyncio.shield(self._opened)
 
     async def accept(
-        self, submission: Submission, findings: Sequence[Finding] | None = None
+        self,
+        submission: Submission,
+        findings: Sequence[Finding] | None = None,
+        fixed: Fixed | None = None,
     ) -> str:
         """Store a submission; see `SubmissionStore`."""
         store, _ = self._opened.result() if self._opened.done() else await self._late()
-        return await store.accept(submission, findings)
+        return await store.accept(submission, findings, fixed)
 
     async def refuse(
         self, submission: Submission, reply: Reply, findings: Sequence[Finding]
@@ -54,7 +58,7 @@ class Late:
         store, _ = await self._late()
         await store.refuse(submission, reply, findings)
 
-    async def lint(self, content: bytes, envelope: Envelope) -> tuple[Finding, ...]:
+    async def lint(self, submission: Submission) -> Judgement:
         """Judge a message while its client waits; see `Linter`."""
         _, linter = await self._late()
-        return await linter.lint(content, envelope)
+        return await linter.lint(submission)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sandbox_mta.store.composition import Store
 
 
-async def open_store(
+async def open_store(  # noqa: PLR0913 # what a process may choose
     url: str,
     *,
     folder: Path,
@@ -23,14 +23,16 @@ async def open_store(
     delivers: bool = True,
     after_commit: "Callable[[Sequence[Submission]], None] | None" = None,
     lint_options: "LintOptions | None" = None,
+    fixes_as: str | None = None,
 ) -> "Store":
     """Open the database that a URL names, with its tables made or brought up to date.
 
     `folder` is where a relative path of SQLite begins. `instance` names this process in leases; it
     must be the same after a restart and no other process may have it. `delivers` says whether this
     process settles recipients. `after_commit` is called with the submissions of each commit before
-    their clients hear of it. `lint_options` is how it is linted; None for the defaults. Raises a
-    `StoreError` whose text is one line for people.
+    their clients hear of it. `lint_options` is how it is linted; None for the defaults.
+    `fixes_as` is the host name put into fixes; None: nothing is fixed. Raises a `StoreError`
+    whose text is one line for people.
     """
 
     def compose() -> "Store":
@@ -45,6 +47,7 @@ async def open_store(
             delivers=delivers,
             after_commit=after_commit,
             lint_options=lint_options or DEFAULTS,
+            fixes_as=fixes_as,
         )
 
     store = await asyncio.to_thread(compose)  # the imports take half a second

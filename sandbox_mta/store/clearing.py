@@ -11,7 +11,7 @@ BATCH_MESSAGES = 200
 BATCH_OCTETS = 32_000_000
 
 _OF_RECIPIENTS = {"attempts": "recipient", "statuses": "recipient", "recipients": "number"}
-_OF_SUBMISSION = ("findings", "contents", "transcripts")
+_OF_SUBMISSION = ("findings", "fixes", "contents", "transcripts")
 
 
 def bounded(rows: Sequence[AnyRow]) -> Iterator[Sequence[int]]:

@@ -53,6 +53,7 @@ class Store:
         delivers: bool = True,
         after_commit: AfterCommit | None = None,
         lint_options: LintOptions = DEFAULTS,
+        fixes_as: str | None = None,
     ) -> None:
         self._clock_now: Callable[[], datetime] = _real_now
         self.database = Database(address)
@@ -69,7 +70,7 @@ class Store:
         self.sessions = Sessions(self.writer)
         self.events = Events(self.database, self.writer, instance)
         self.inbox = Inbox(self.database, self.writer)
-        self.lint = LintFeed(address, self.writer, self.database, lint_options)
+        self.lint = LintFeed(address, self.writer, self.database, lint_options, fixes_as=fixes_as)
         self.deliveries.subscribe(self.lint.arrived)
 
     def use_clock(self, now: Callable[[], datetime]) -> None:

@@ -1,4 +1,4 @@
-"""What the lint worker found, on its way into the database."""
+"""What the lint worker found and fixed, on its way into the database."""
 
 import logging
 import time
@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from msa.lint.finding import Finding, Severity
+from sandbox_mta.store.fix_rows import insert_fixes
 from sandbox_mta.store.statements import Insert, Statement, Steps, marks
 from sandbox_mta.store.submission_rows import FINDING, clean
 from sandbox_mta.store.writer import Lane
@@ -14,7 +15,7 @@ from sandbox_mta.store.writer import Lane
 log = logging.getLogger(__name__)
 
 Fields = Sequence[Any]  # of a finding, in the order of the dataclass
-Found = tuple[int, Sequence[Fields]]
+Found = tuple[int, Sequence[Fields], Sequence[Fields] | None]  # number, findings, fixes
 
 
 class FindingsLane(Lane[Found, bool]):
@@ -28,13 +29,19 @@ class FindingsLane(Lane[Found, bool]):
 
     def write(self, items: Sequence[Found]) -> Steps[Sequence[bool]]:
         """Write the findings of submissions that are there and not linted by somebody else."""
-        found = dict(items)
+        found = {number: findings for number, findings, _ in items}
+        fixes = {number: some for number, _, some in items if some is not None}
         numbers = tuple(found)
         where = f"number IN ({marks(numbers)}) AND linted_at IS NULL"
         pending = (yield Statement(f"SELECT number FROM submissions WHERE {where}", numbers)).rows
         if pending:
             now = time.time_ns() // 1000
             yield Statement(f"UPDATE submissions SET linted_at = ? WHERE {where}", (now, *numbers))
+            fixed = tuple(number for (number,) in pending if number in fixes)
+            if fixed:
+                where = f"number IN ({marks(fixed)})"
+                yield Statement(f"UPDATE submissions SET fixed_at = ? WHERE {where}", (now, *fixed))
+            yield from insert_fixes([(number, fixes[number]) for number in fixed])
         rows = [
             (number, n, *map(_storable, fields))
             for (number,) in pending

@@ -18,12 +18,13 @@ from dataclasses import asdict
 from itertools import count
 from typing import Any, NamedTuple
 
-from msa.envelope import Envelope
-from msa.lint.finding import Finding
+from msa.envelope import Submission
 from msa.lint.options import DEFAULTS, LintOptions
+from msa.ports import Judgement
 from sandbox_mta.store.database import Address, Database
 from sandbox_mta.store.findings_lane import FindingsLane, read_finding
-from sandbox_mta.store.lint_worker import DATABASE_FAILED, HEAD, envelope_fields, pack
+from sandbox_mta.store.fix_rows import read_fixed
+from sandbox_mta.store.lint_worker import DATABASE_FAILED, HEAD, pack, submission_fields
 from sandbox_mta.store.writer import Writer
 
 RANGE = 32  # numbers in one request
@@ -58,17 +59,20 @@ class Range(NamedTuple):
 class LintFeed:
     """Lints what was stored without findings, and judges messages whose clients wait."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 # what it works on, and how
         self,
         address: Address,
         writer: Writer,
         database: Database,
         options: LintOptions = DEFAULTS,
         *,
+        fixes_as: str | None = None,
         budget_s: float = BUDGET_S,
         command: Sequence[str] = COMMAND,
     ) -> None:
+        """`fixes_as` is the host name that is put into fixes; None: nothing is fixed."""
         self._address = address
+        self._fixes_as = fixes_as
         self._writer = writer
         self._database = database
         self._options = options
@@ -83,7 +87,7 @@ class LintFeed:
         self._again: deque[Range] = deque()  # asked for before, in vain
         self._suspects: set[int] = set()  # numbers that were asked for when a worker ended
         self._asked: dict[int, Range] = {}
-        self._judging: dict[int, asyncio.Future[tuple[Finding, ...]]] = {}
+        self._judging: dict[int, asyncio.Future[Judgement]] = {}
         self._requests: dict[int, bytes] = {}  # of messages whose clients wait
         self._watch: asyncio.TimerHandle | None = None
         self._gathering: asyncio.TimerHandle | None = None
@@ -131,19 +135,19 @@ class LintFeed:
         finally:
             sweeping.cancel()
 
-    async def lint(self, content: bytes, envelope: Envelope) -> tuple[Finding, ...]:
+    async def lint(self, submission: Submission) -> Judgement:
         """Judge a message whose client waits; without findings when the worker fails on it."""
         id = next(self._ids)
-        judged: asyncio.Future[tuple[Finding, ...]] = asyncio.get_running_loop().create_future()
+        judged: asyncio.Future[Judgement] = asyncio.get_running_loop().create_future()
         self._judging[id] = judged
-        self._requests[id] = pack({"id": id, "envelope": envelope_fields(envelope)}, content)
+        self._requests[id] = pack({"id": id, **submission_fields(submission)}, submission.content)
         self._send(self._requests[id])
         try:
             async with asyncio.timeout(self._budget_s):
                 return await judged
         except TimeoutError:
             log.error("a message could not be linted before its reply: no answer in time")
-            return ()
+            return Judgement(())
         finally:
             self._judging.pop(id, None)
             self._requests.pop(id, None)
@@ -224,7 +228,8 @@ class LintFeed:
         assert process.stdin is not None
         # The password goes through the pipe: arguments and environment can be seen from outside.
         address = {**asdict(self._address), "path": str(self._address.path)}
-        process.stdin.write(pack({"address": address, "lint": self._options.as_json()}))
+        opening = {"address": address, "lint": self._options.as_json(), "fixes_as": self._fixes_as}
+        process.stdin.write(pack(opening))
         return process
 
     async def _end(self, process: Process) -> None:
@@ -250,12 +255,12 @@ class LintFeed:
         if "findings" in answer:
             judged = self._judging.pop(answer["id"], None)
             if judged is not None and not judged.done():
-                judged.set_result(tuple(map(read_finding, answer["findings"])))
+                judged.set_result(_judgement(answer))
             return
         wanted = self._asked.pop(answer["id"])
         self._suspects -= set(range(wanted.first, wanted.last + 1))
-        for number, findings in answer["found"]:
-            self._writer.put(self._lane, (number, findings))
+        for number, findings, fixes in answer["found"]:
+            self._writer.put(self._lane, (number, findings, fixes))
 
     def _pump(self) -> None:
         """Ask for as much as the worker should have before it."""
@@ -313,7 +318,7 @@ class LintFeed:
         for wanted in self._asked.values():
             if wanted.first in self._suspects and wanted.first == wanted.last:
                 log.error("submission %d can't be linted: two workers died of it", wanted.first)
-                self._writer.put(self._lane, (wanted.first, []))
+                self._writer.put(self._lane, (wanted.first, [], None))
                 continue
             alone = range(wanted.first, wanted.last + 1)
             self._suspects |= set(alone)
@@ -322,5 +327,11 @@ class LintFeed:
         for judged in self._judging.values():
             if not judged.done():
                 log.error("a message could not be linted before its reply: the worker died")
-                judged.set_result(())
+                judged.set_result(Judgement(()))
         self._judging.clear()
+
+
+def _judgement(answer: dict[str, Any]) -> Judgement:
+    fixes = answer["fixes"]
+    fixed = None if fixes is None else read_fixed(fixes)
+    return Judgement(tuple(map(read_finding, answer["findings"])), fixed)

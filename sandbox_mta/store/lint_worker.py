@@ -16,14 +16,17 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, NamedTuple, Protocol
 from urllib.parse import quote
 
-from msa.envelope import Envelope, Recipient
-from msa.lint import lint
+from msa.envelope import Envelope, Recipient, Submission
+from msa.fix import Context, fix
+from msa.lint import Draft, inspect
 from msa.lint.finding import Finding
 from msa.lint.options import LintOptions, read_options
 from sandbox_mta.store.database import Address
+from sandbox_mta.store.fix_rows import fix_fields
+from sandbox_mta.store.times import to_datetime, to_microseconds
 
 NICENESS = 19  # intake and delivery go first when the machine is full
 AT_ONCE_OCTETS = 4 * 2**20  # of contents in memory, unless one message alone is larger
@@ -41,8 +44,13 @@ def pack(message: dict[str, Any], octets: bytes = b"") -> bytes:
     return HEAD.pack(len(text), len(octets)) + text + octets
 
 
-def envelope_fields(envelope: Envelope) -> dict[str, Any]:
-    """Make an envelope fit for JSON."""
+def submission_fields(submission: Submission) -> dict[str, Any]:
+    """Make a submission fit for JSON, all but its content."""
+    about = (submission.id, to_microseconds(submission.accepted_at), submission.client.user)
+    return {"envelope": _envelope_fields(submission.envelope), "about": about}
+
+
+def _envelope_fields(envelope: Envelope) -> dict[str, Any]:
     recipients = [
         (one.forward_path, None if one.notify is None else ",".join(one.notify), one.orcpt)
         for one in envelope.recipients
@@ -68,6 +76,19 @@ def _envelope(fields: dict[str, Any]) -> Envelope:
 def finding_fields(finding: Finding) -> list[Any]:
     """Return the fields of a finding, in order and fit for JSON."""
     return [getattr(finding, name) for name in Finding.__slots__]
+
+
+def judge(
+    content: bytes, envelope: Envelope, options: LintOptions, context: Context | None
+) -> tuple[list[Any], list[Any] | None]:
+    """Return the findings, and the fixes unless `context` is None; both fit for JSON."""
+    try:
+        draft = Draft(content, envelope, profile=options.profile, clients=options.clients)
+    except Exception:
+        log.exception("the message could not be parsed: a bug of ours")
+        return [], None
+    findings = [finding_fields(each) for each in inspect(draft, options)]
+    return findings, None if context is None else fix_fields(fix(draft, context))
 
 
 class DatabaseError(Exception):
@@ -119,10 +140,20 @@ def _open(address: Address) -> Source:
     return _Sqlite(address.path) if address.dialect == "sqlite" else _Mysql(address)
 
 
-def pending(source: Source, first: int, last: int) -> Iterator[tuple[int, Envelope, bytes]]:
+class Pending(NamedTuple):
+    """A submission that is not linted yet."""
+
+    number: int
+    envelope: Envelope
+    content: bytes
+    about: tuple[str, int | None, str | None]  # id, accepted_at (None: it was refused), auth_user
+
+
+def pending(source: Source, first: int, last: int) -> Iterator[Pending]:
     """Read the submissions of a range that are not linted yet, a bearable lot at a time."""
     heads = source.ask(
-        "SELECT number, size_octets, reverse_path, ret, envid, body, smtputf8 FROM submissions"
+        "SELECT number, size_octets, id, accepted_at, auth_user,"
+        " reverse_path, ret, envid, body, smtputf8 FROM submissions"
         " WHERE number BETWEEN ? AND ? AND linted_at IS NULL ORDER BY number",
         (first, last),
     )
@@ -137,11 +168,12 @@ def pending(source: Source, first: int, last: int) -> Iterator[tuple[int, Envelo
         recipients.setdefault(number >> 10, []).append(tuple(asked))
     for some in _lots(heads):
         contents = _contents(source, [head[0] for head in some])
-        for number, _, *fields in some:
+        for number, _, id, accepted_at, user, *fields in some:
             names = ("reverse_path", "ret", "envid", "body", "smtputf8")
             envelope = dict(zip(names, fields, strict=True))
             envelope["recipients"] = recipients.get(number, [])
-            yield number, _envelope(envelope), contents.get(number, b"")
+            content = contents.get(number, b"")
+            yield Pending(number, _envelope(envelope), content, (id, accepted_at, user))
 
 
 def _lots(heads: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
@@ -172,8 +204,16 @@ def _contents(source: Source, numbers: Sequence[int]) -> dict[int, bytes]:
 class Worker:
     """Answers requests; a message whose client waits goes before those that are stored."""
 
-    def __init__(self, source: Source, answers: BinaryIO, options: LintOptions) -> None:
+    def __init__(
+        self,
+        source: Source,
+        answers: BinaryIO,
+        options: LintOptions,
+        fixes_as: str | None,
+    ) -> None:
+        """`fixes_as` is the host name that is put into fixes; None: nothing is fixed."""
         self._source = source
+        self._fixes_as = fixes_as
         self._answers = answers
         self._options = options
         self._urgent: queue.SimpleQueue[Frame] = queue.SimpleQueue()
@@ -196,18 +236,25 @@ class Worker:
 
     def _answer_range(self, request: dict[str, Any]) -> None:
         found = []
-        for number, envelope, content in pending(self._source, request["first"], request["last"]):
-            findings = [finding_fields(each) for each in lint(content, envelope, self._options)]
-            found.append((number, findings))
+        for each in pending(self._source, request["first"], request["last"]):
+            judged = judge(each.content, each.envelope, self._options, self._context(*each.about))
+            found.append((each.number, *judged))
             self._answer_urgent()
         self._send({"id": request["id"], "found": found})
 
     def _answer_urgent(self) -> None:
         while not self._urgent.empty():
             request, content = self._urgent.get()
-            findings = lint(content, _envelope(request["envelope"]), self._options)
-            fields = [finding_fields(each) for each in findings]
-            self._send({"id": request["id"], "findings": fields})
+            context = self._context(*request["about"])
+            envelope = _envelope(request["envelope"])
+            findings, fixes = judge(content, envelope, self._options, context)
+            self._send({"id": request["id"], "findings": findings, "fixes": fixes})
+
+    def _context(self, id: str, accepted_at: int | None, user: str | None) -> Context | None:
+        if self._fixes_as is None or accepted_at is None:
+            return None
+        at = to_datetime(accepted_at)
+        return Context(id=id, hostname=self._fixes_as, accepted_at=at, user=user)
 
     def _send(self, message: dict[str, Any]) -> None:
         self._answers.write(pack(message))
@@ -235,10 +282,11 @@ def main() -> int:
     opening = read_frame(sys.stdin.buffer)
     if opening is None:
         return 0
-    fields = opening[0]["address"]
-    address = Address(**{**fields, "path": Path(fields["path"])})
+    given = opening[0]["address"]
+    address = Address(**{**given, "path": Path(given["path"])})
+    options, fixes_as = read_options(opening[0]["lint"]), opening[0]["fixes_as"]
     try:
-        worker = Worker(_open(address), answers, read_options(opening[0]["lint"]))
+        worker = Worker(_open(address), answers, options, fixes_as)
         threading.Thread(target=worker.listen, args=(sys.stdin.buffer,), daemon=True).start()
         worker.run()
     except BrokenPipeError:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from msa.envelope import Submission
+from msa.fix.edit import Fixed
 from msa.lint.finding import Finding
 from msa.reply import Reply
 from sandbox_mta.mta.ports import ClockState, QueuedRecipient, Settlement
@@ -29,6 +30,7 @@ class Kept:
     submission: Submission
     findings: tuple[Finding, ...] | None  # None: lint has still to run
     refusal: Reply | None
+    fixed: Fixed | None = None  # None: nobody has looked for fixes
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,7 +59,10 @@ class MemoryStore:
         self._news = asyncio.Event()
 
     async def accept(
-        self, submission: Submission, findings: Sequence[Finding] | None = None
+        self,
+        submission: Submission,
+        findings: Sequence[Finding] | None = None,
+        fixed: Fixed | None = None,
     ) -> str:
         if submission.id in self.submissions:
             raise ValueError(f"the id {submission.id} is taken")
@@ -67,7 +72,8 @@ class MemoryStore:
             if first != submission.id:
                 return first
         judged = None if findings is None else tuple(findings)
-        self._keep(Kept(submission=submission, findings=judged, refusal=None), State.QUEUED)
+        kept = Kept(submission=submission, findings=judged, refusal=None, fixed=fixed)
+        self._keep(kept, State.QUEUED)
         return submission.id
 
     async def refuse(

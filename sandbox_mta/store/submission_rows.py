@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from msa.envelope import Recipient, Submission
+from msa.fix.edit import Fixed
 from msa.lint.finding import Finding
 from msa.message.summary import summarise
 from msa.reply import Reply, queued
 from msa.transcript import with_reply
+from sandbox_mta.store.fix_rows import fix_fields, insert_fixes
 from sandbox_mta.store.statements import Insert, InsertNumbered, Row, Statement, Steps, marks
 from sandbox_mta.store.times import to_microseconds
 
@@ -31,6 +33,7 @@ _COLUMNS = (
     "accepted_at",
     "refused_at",
     "linted_at",
+    "fixed_at",
     "client_address",
     "helo",
     "auth_user",
@@ -67,6 +70,7 @@ class Intake:
     submission: Submission
     queued_at: int  # microseconds of the clock
     findings: Sequence[Finding] | None = None  # None: lint has still to run
+    fixed: Fixed | None = None  # None: nobody has looked for fixes
     refusal: Reply | None = None  # what its client hears when it is turned away
     lease: Lease | None = None  # None: its recipients wait to be claimed
     row: Row = ()  # of `submissions`, made when the submission came in
@@ -89,7 +93,9 @@ def recipient_number(number: int, position: int) -> int:
     return number << 10 | position
 
 
-def submission_row(submission: Submission, *, refused: bool, linted: bool) -> Row:
+def submission_row(
+    submission: Submission, *, refused: bool, linted: bool, fixed: bool = False
+) -> Row:
     """Return the row of `submissions`, without its number.
 
     Raises ValueError for more than MAX_RECIPIENTS recipients.
@@ -114,6 +120,7 @@ def submission_row(submission: Submission, *, refused: bool, linted: bool) -> Ro
         None if refused else stored_at,
         stored_at if refused else None,
         stored_at if linted else None,
+        stored_at if fixed else None,
         client.address,
         clean(client.helo)[:MAX_HELO],
         client.user if client.user is None else clean(client.user)[:MAX_USER],
@@ -170,6 +177,9 @@ def insert(items: Sequence[Intake]) -> Steps[list[Stored]]:
         yield from _insert_keys(fresh)
         yield from insert_findings(
             [(number, item.findings) for number, item in numbered if item.findings]
+        )
+        yield from insert_fixes(
+            [(number, fix_fields(item.fixed)) for number, item in numbered if item.fixed]
         )
     ids = [item.submission.id if item.key is None else known[item.key] for item in items]
     return [

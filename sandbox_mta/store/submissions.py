@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from msa.envelope import Submission
+from msa.fix.edit import Fixed
 from msa.lint.finding import Finding
 from msa.ports import StoreFull
 from msa.reply import Reply
@@ -44,15 +45,21 @@ class Submissions:
         writer.add(self._lane)
 
     async def accept(
-        self, submission: Submission, findings: Sequence[Finding] | None = None
+        self,
+        submission: Submission,
+        findings: Sequence[Finding] | None = None,
+        fixed: Fixed | None = None,
     ) -> str:
         """Store it durably, and return the id it is stored under; see `msa.ports`."""
-        row = submission_row(submission, refused=False, linted=findings is not None)
+        row = submission_row(
+            submission, refused=False, linted=findings is not None, fixed=fixed is not None
+        )
         await self._enter(len(submission.content))
         intake = Intake(
             submission=submission,
             queued_at=self._deliveries.clock_now(),
             findings=findings,
+            fixed=fixed,
             lease=self._deliveries.reserve(submission),
             row=row,
         )

@@ -68,6 +68,7 @@ submissions = Table(
     Column("accepted_at", BigInteger, comment="when it was stored; null when it was refused"),
     Column("refused_at", BigInteger, comment="when it was turned away after DATA"),
     Column("linted_at", BigInteger, comment="null while lint is pending"),
+    Column("fixed_at", BigInteger, comment="when fixes were looked for; null: not, or not yet"),
     Column("read_at", BigInteger, comment="when somebody opened it"),
     Column("client_address", String(45), nullable=False, comment="IP address of the peer"),
     Column("helo", String(255), nullable=False, comment="the argument of EHLO or HELO"),
@@ -241,6 +242,24 @@ findings = Table(
     Column("reference", String(200), nullable=False),
     Column("fix", Words, nullable=False),
     Index("ix_findings_code", "code", "submission"),
+    sqlite_with_rowid=False,
+    **_MYSQL,
+)
+
+fixes = Table(
+    "fixes",
+    metadata,
+    Column("submission", Number, primary_key=True),
+    Column("n", Integer, primary_key=True, comment="order of the octets, then the suppressed"),
+    Column("name", String(100), nullable=False, comment="of the field, or body"),
+    Column("part", String(500), nullable=False),
+    Column("reference", String(200), nullable=False),
+    Column("text", Words, nullable=False, comment="what is done, or would have been"),
+    Column("offset", BigInteger, comment="where the range starts; null when suppressed"),
+    Column("size_octets", BigInteger, comment="of the submitted range; 0: something is put in"),
+    Column("octets", Octets, comment="what takes the place of the range"),
+    Column("encoding", String(20), nullable=False, comment="how the range itself is written anew"),
+    Column("reason", Words, nullable=False, comment="why it was suppressed; empty when it was not"),
     sqlite_with_rowid=False,
     **_MYSQL,
 )

@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from msa.lint import LintOptions, lint
+from msa.envelope import Submission
+from msa.fix import Context, Fixed, fix
+from msa.lint import Draft, LintOptions, lint
+from msa.ports import Judgement
 from sandbox_mta.store.composition import Store
 from sandbox_mta.store.database import Address
+from sandbox_mta.store.fix_rows import read_fixed
 from sandbox_mta.store.lint_feed import LintFeed
 from tests.contract.conftest import seen_in_sql
 from tests.contract.mail import submission
@@ -93,7 +97,9 @@ async def test_a_killed_worker_is_replaced_and_nothing_is_left_out(running: Stor
 async def test_a_message_is_judged_while_its_client_waits(running: Store) -> None:
     given = submission(BAD)
 
-    assert await running.lint.lint(BAD, given.envelope) == lint(BAD, given.envelope)
+    judged = await running.lint.lint(given)
+
+    assert judged.findings == lint(BAD, given.envelope)
 
 
 # A worker of the tests: it dies of, or hangs on, whatever says so.
@@ -101,14 +107,14 @@ TRAP = """\
 import os, time
 from sandbox_mta.store import lint_worker
 
-def lint(content, envelope, options, honest=lint_worker.lint):
+def judge(content, envelope, options, context, honest=lint_worker.judge):
     if b"die" in content:
         os._exit(1)
     if b"hang" in content:
         time.sleep(3600)
-    return honest(content, envelope, options)
+    return honest(content, envelope, options, context)
 
-lint_worker.lint = lint
+lint_worker.judge = judge
 raise SystemExit(lint_worker.main())
 """
 
@@ -130,11 +136,11 @@ async def test_a_message_that_stops_the_worker_is_passed_over(store: Store, word
 
     async with asyncio.timeout(WAIT_S):
         await feed.drained()
-        while_waiting = await feed.lint(word, given[20].envelope)
+        while_waiting = await feed.lint(given[20])
     task.cancel()
     await asyncio.wait([task])
 
-    assert while_waiting == ()
+    assert while_waiting == Judgement(())
     judged = [(await seen_in_sql(store, each.id)).lint for each in given]
     assert judged[20] == ()
     assert judged[:20] + judged[21:] == [lint(BAD, each.envelope) for each in given[:39]]
@@ -147,7 +153,7 @@ async def test_the_worker_lints_with_the_options_of_its_start(store: Store) -> N
     task = asyncio.create_task(feed.run())
 
     async with asyncio.timeout(WAIT_S):
-        found = await feed.lint(BAD, given.envelope)
+        found = (await feed.lint(given)).findings
     task.cancel()
     await asyncio.wait([task])
 
@@ -203,3 +209,63 @@ async def readable(fd: int) -> None:
     loop.add_reader(fd, ready.set_result, None)
     await ready
     loop.remove_reader(fd)
+
+
+async def fixes_of(store: Store, id: str) -> Fixed | None:
+    async with store.database.read() as connection:
+        sql = f"SELECT number, fixed_at FROM submissions WHERE id = '{id}'"
+        number, fixed_at = (await connection.exec_driver_sql(sql)).one()
+        columns = "name, part, reference, text, `offset`, size_octets, octets, encoding, reason"
+        sql = f"SELECT {columns} FROM fixes WHERE submission = {number} ORDER BY n"
+        rows = (await connection.exec_driver_sql(sql)).all()
+    return read_fixed([tuple(row) for row in rows]) if fixed_at is not None else None
+
+
+@pytest.fixture
+async def fixing(address: Address) -> AsyncIterator[Store]:
+    """A store whose lint runs and fixes."""
+    store = Store(address, instance="one", fixes_as="mail.example")
+    await store.open()
+    task = asyncio.create_task(store.lint.run())
+    async with asyncio.timeout(WAIT_S):
+        yield store
+    task.cancel()
+    await asyncio.wait([task])
+    await store.close()
+
+
+def expected(given: Submission) -> Fixed:
+    context = Context(id=given.id, hostname="mail.example", accepted_at=given.accepted_at)
+    return fix(Draft(given.content, given.envelope), context)
+
+
+SIGNED = b"DKIM-Signature: d=x.example; h=from:date\r\nFrom: a@x.example\r\n\r\nH\xc3\xa9llo\r\n"
+
+
+@pytest.mark.parametrize("content", [BAD, b"", b"\xff\x00" * 50, SIGNED])
+async def test_fixes_are_stored_with_the_findings(fixing: Store, content: bytes) -> None:
+    given = submission(content)
+    await fixing.submissions.accept(given)
+
+    await fixing.lint.drained()
+
+    assert await fixes_of(fixing, given.id) == expected(given)
+
+
+async def test_fixes_of_a_judged_message_are_stored_with_it(fixing: Store) -> None:
+    given = submission(BAD)
+
+    findings, fixed = await fixing.lint.lint(given)
+    await fixing.submissions.accept(given, findings, fixed)
+
+    assert fixed == expected(given)
+    assert await fixes_of(fixing, given.id) == fixed
+
+
+async def test_without_a_name_to_fix_as_nothing_is_fixed(running: Store) -> None:
+    given = submission(BAD)
+    await running.submissions.accept(given)
+
+    await running.lint.drained()
+
+    assert await fixes_of(running, given.id) is None

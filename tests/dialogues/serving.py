@@ -11,10 +11,11 @@ from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from msa.envelope import Envelope, Submission
+from msa.envelope import Submission
+from msa.fix.edit import Fixed
 from msa.lint.finding import Finding, Severity
 from msa.options import ServerOptions
-from msa.ports import StoreFull
+from msa.ports import Judgement, StoreFull
 from msa.reply import Reply
 from msa.server import Listening, listen
 
@@ -32,7 +33,10 @@ class MemoryStore:
         self.gate.set()
 
     async def accept(
-        self, submission: Submission, findings: Sequence[Finding] | None = None
+        self,
+        submission: Submission,
+        findings: Sequence[Finding] | None = None,
+        fixed: Fixed | None = None,
     ) -> str:
         if self.behaviour == "full":
             raise StoreFull
@@ -55,13 +59,13 @@ class MemoryStore:
 class WordLinter:
     """Finds an error for each line that says `bad`, and a warning for each that says `odd`."""
 
-    async def lint(self, content: bytes, envelope: Envelope) -> tuple[Finding, ...]:
+    async def lint(self, submission: Submission) -> Judgement:
         found = []
-        for number, line in enumerate(content.split(b"\r\n"), start=1):
+        for number, line in enumerate(submission.content.split(b"\r\n"), start=1):
             if line in (b"bad", b"odd"):
                 severity = Severity.ERROR if line == b"bad" else Severity.WARNING
                 found.append(finding(severity=severity, line=number))
-        return tuple(found)
+        return Judgement(tuple(found), Fixed())
 
 
 def finding(

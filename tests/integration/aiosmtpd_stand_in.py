@@ -76,7 +76,7 @@ class BoxStore(MemoryStore):
         super().__init__()
         self._handler, self._decode = handler, decode
 
-    async def accept(self, submission: Submission, findings: Any = None) -> str:
+    async def accept(self, submission: Submission, findings: Any = None, fixed: Any = None) -> str:
         received: Any = Envelope()
         received.mail_from = submission.envelope.reverse_path
         received.rcpt_tos = [each.forward_path for each in submission.envelope.recipients]

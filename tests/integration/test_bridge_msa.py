@@ -14,6 +14,7 @@ from bridge.ports import Outgoing
 from bridge.rendering.catalogue import Catalogue
 from bridge.submit import Server, SmtpSubmitter
 from msa import Reply, ServerOptions, Submission
+from msa.fix.edit import Fixed
 from msa.identifier import new_id
 from msa.lint.finding import Finding
 from msa.server import listen
@@ -30,7 +31,10 @@ class Store:
         self._keys: dict[str, str] = {}
 
     async def accept(
-        self, submission: Submission, findings: Sequence[Finding] | None = None
+        self,
+        submission: Submission,
+        findings: Sequence[Finding] | None = None,
+        fixed: Fixed | None = None,
     ) -> str:
         key = submission.submission_key or submission.id
         if key not in self._keys:

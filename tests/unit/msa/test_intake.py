@@ -5,6 +5,7 @@ import pytest
 
 from msa import reply
 from msa.envelope import Client, Envelope, Recipient, Submission
+from msa.fix.edit import Fixed
 from msa.intake import Intake
 from msa.lint.finding import Finding, Severity
 from tests.dialogues.serving import NOW, MemoryStore, WordLinter
@@ -26,15 +27,19 @@ def submission(
 
 
 class WatchfulStore(MemoryStore):
-    """Remembers the findings that came with what was accepted."""
+    """Remembers the findings and fixes that came with what was accepted."""
 
     findings: Sequence[Finding] | None = ()
+    fixed: Fixed | None = None
 
     async def accept(
-        self, submission: Submission, findings: Sequence[Finding] | None = None
+        self,
+        submission: Submission,
+        findings: Sequence[Finding] | None = None,
+        fixed: Fixed | None = None,
     ) -> str:
-        self.findings = findings
-        return await super().accept(submission, findings)
+        self.findings, self.fixed = findings, fixed
+        return await super().accept(submission, findings, fixed)
 
 
 async def test_without_a_linter_the_findings_are_still_to_come() -> None:
@@ -53,6 +58,7 @@ async def test_with_a_linter_the_findings_are_stored_with_the_message() -> None:
 
     assert answer == reply.queued("s-1")
     assert [finding.severity for finding in store.findings or ()] == [Severity.WARNING]
+    assert store.fixed == Fixed()
 
 
 async def test_an_error_is_refused_and_the_refusal_recorded() -> None:

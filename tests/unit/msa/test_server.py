@@ -70,7 +70,9 @@ class CommittingStore(MemoryStore):
         self.gate.clear()
         self.began = asyncio.Event()
 
-    async def accept(self, submission: Submission, findings: object = None) -> str:
+    async def accept(
+        self, submission: Submission, findings: object = None, fixed: object = None
+    ) -> str:
         self.began.set()
         return await super().accept(submission)
 
