@@ -14,7 +14,7 @@ from tests.end_to_end.sandbox import Sandbox, message
 pytestmark = pytest.mark.browser
 
 WIDTHS = (320, 390, 820, 1280, 1920)
-TABS = ("preview", "journey", "lint", "text", "html", "headers", "raw")
+TABS = ("preview", "journey", "lint", "text", "html", "headers", "raw", "transcript")
 
 HOSTILE = """<html><head><base href="http://evil.example/">
 <meta http-equiv="refresh" content="0;url=http://evil.example/refresh">
@@ -219,6 +219,15 @@ def test_load_once_loads_pictures_and_runs_no_script(
         assert never not in asked
 
 
+def refused_session(sandbox: Sandbox) -> str:
+    """Have something long refused, and return the path of its session's page."""
+    with sandbox.smtp() as session:
+        session.ehlo("h" * 255)
+        session.docmd("<script>alert(1)</script>" * 10)
+    newest = sandbox.wait_for("refusal", lambda: sandbox.json("/api/v2/refusals?limit=1"))[0]
+    return f"/refused/{newest['session_id']}"
+
+
 def test_no_page_breaks_its_own_policy(page: Page, sandbox: Sandbox) -> None:
     said: list[str] = []
     page.on("console", lambda one: said.append(one.text))
@@ -229,6 +238,8 @@ def test_no_page_breaks_its_own_policy(page: Page, sandbox: Sandbox) -> None:
         "/",
         "/inbox?q=state:bounced",
         "/inbox?q=no:such",
+        "/refused",
+        refused_session(sandbox),
         *(f"/m/{id}/{t}" for t in TABS),
     ):
         page.goto(path, wait_until="load")
@@ -243,7 +254,8 @@ def test_no_page_scrolls_sideways(page: Page, sandbox: Sandbox, width: int) -> N
     )
     page.set_viewport_size({"width": width, "height": 800})
 
-    for path in ("/inbox", "/inbox?q=zzz", *(f"/m/{id}/{tab}" for tab in TABS)):
+    lists = ("/inbox", "/inbox?q=zzz", "/refused", refused_session(sandbox))
+    for path in (*lists, *(f"/m/{id}/{tab}" for tab in TABS)):
         page.goto(path, wait_until="load")
         widest = page.evaluate("document.documentElement.scrollWidth")
         assert widest <= width, path
