@@ -36,6 +36,7 @@ from msa.lint import RULES
 from msa.lint.choice import named
 from msa.lint.profile import DEFAULT, Profile
 from sandbox_mta.mta.clock import parse_duration, parse_mode
+from sandbox_mta.mta.schedule import named
 
 ENV_PREFIX = "SANDBOX_MTA_"
 DEFAULT_FILE = "sandbox-mta.toml"
@@ -90,6 +91,11 @@ def _kafka(value: str) -> str:
 
 def _clock(value: str) -> str:
     parse_mode(value)
+    return value
+
+
+def _schedule(value: str) -> str:
+    named(value)
     return value
 
 
@@ -215,7 +221,12 @@ class Settings(BaseSettings):
     clock: Annotated[str, AfterValidator(_clock)] = Field(
         "real", description="clock of retries: `real`, a rate such as `60x`, or `manual`"
     )
-    schedule: Literal["postfix"] = Field("postfix", description="retry schedule")
+    schedule: Annotated[str, AfterValidator(_schedule)] = Field(
+        "postfix",
+        description="when deferred mail is tried again: as `postfix`, `exim`, `sendmail`, "
+        "`opensmtpd`, `exchange`, `mailgun`, `mox`, `kumomta`, `haraka`, `chasquid` or `stalwart` "
+        "do, or intervals such as `1m,5m*2,1h*`",
+    )
     auth: Literal["any", "required", "off"] = Field(
         "any",
         description="`any` offers AUTH and accepts anybody, `required` demands it (of anybody), "
