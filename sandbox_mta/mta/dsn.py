@@ -15,6 +15,7 @@ from textwrap import wrap
 from msa.envelope import Envelope, Kind, Recipient, Submission
 from sandbox_mta.mta.exchanger import LOCAL_STAGES
 from sandbox_mta.mta.ports import Attempt, QueuedRecipient, Settlement
+from sandbox_mta.mta.schedule import Schedule
 from sandbox_mta.mta.status import Action, State, action_of
 
 MAX_QUOTED = 1_000_000  # octets of an original quoted whole; of a longer one only the header
@@ -25,24 +26,33 @@ WIDTH = 76  # columns of what we write ourselves
 EXPIRED_STATUS = "4.4.7"  # RFC 3463 section 3.5: delivery time expired
 
 
-def is_due(settlement: Settlement) -> bool:
+def is_due(settlement: Settlement, schedule: Schedule, now: datetime) -> bool:
     """Say whether a settlement gives rise to a notification (RFC 3461 section 5.2).
 
-    Never for the null reverse-path: a report about a report would begin a loop.
+    Never for the null reverse-path: a report about a report would begin a loop. `now` is the time
+    of the attempt; a delay is told of at the ages that the schedule names.
     """
     recipient = settlement.recipient
-    if action_of(settlement.state) is not Action.FAILED or not recipient.reverse_path:
-        return False
     notify = recipient.recipient.notify
-    return notify is None or "FAILURE" in notify
+    action = action_of(settlement.state)
+    if action is Action.DELIVERED and notify is None:  # nearly all mail
+        return False
+    if action is None or not recipient.reverse_path:
+        return False
+    if action is Action.DELAYED:
+        asked = notify is not None
+        wanted = notify is None or "DELAY" in notify
+        return wanted and schedule.warns_at(recipient.queued_at, now, asked=asked)
+    return (notify is None and action is Action.FAILED) or _ASKED_AS[action] in (notify or ())
 
 
-def report(
+def report(  # noqa: PLR0913 # what it is about, and what a worker knows
     settlement: Settlement,
     original: bytes,
     *,
     report_id: str,
     hostname: str,
+    schedule: Schedule,
     now: datetime,
     accepted_at: datetime,
 ) -> Submission:
@@ -52,7 +62,14 @@ def report(
     real time.
     """
     about = settlement.recipient
-    content = compose(settlement, original, report_id=report_id, hostname=hostname, now=now)
+    content = compose(
+        settlement,
+        original,
+        report_id=report_id,
+        hostname=hostname,
+        now=now,
+        until=schedule.ends_at(about.queued_at, report=False),
+    )
     return Submission(
         id=report_id,
         kind=Kind.DSN,
@@ -68,15 +85,25 @@ def report(
     )
 
 
-def compose(
-    settlement: Settlement, original: bytes, *, report_id: str, hostname: str, now: datetime
+def compose(  # what a report says, and where and when
+    settlement: Settlement,
+    original: bytes,
+    *,
+    report_id: str,
+    hostname: str,
+    now: datetime,
+    until: datetime,
 ) -> bytes:
-    """Return the octets of a notification: a multipart/report of text, status and original."""
+    """Return the octets of a notification: a multipart/report of text, status and original.
+
+    `until` is when the queue gives up, for a report of a delay.
+    """
     about = settlement.recipient
+    wording = _WORDINGS[_action(settlement)]
     parts = (
-        _explanation(settlement, hostname),
-        _status(settlement, hostname),
-        _quoted(about, original),
+        _explanation(settlement, wording, hostname, until),
+        _status(settlement, hostname, until),
+        _quoted(settlement, original),
     )
     boundary = _boundary(report_id, parts)
     return b"".join(
@@ -84,7 +111,7 @@ def compose(
             _lines(
                 f"From: Mail Delivery System <MAILER-DAEMON@{hostname}>",
                 f"To: <{_printable(about.reverse_path)}>",
-                "Subject: Undelivered Mail Returned to Sender",
+                f"Subject: {wording.subject}",
                 f"Date: {format_datetime(now)}",
                 f"Message-ID: <{report_id}@{hostname}>",
                 *_references(original),
@@ -123,14 +150,64 @@ class _Part:
         return head + self.body
 
 
-def _explanation(settlement: Settlement, hostname: str) -> _Part:
+@dataclass(frozen=True, slots=True)
+class _Wording:
+    """What a report of one kind tells a person; `{tried}` and `{until}` are filled in."""
+
+    subject: str
+    news: str
+    quoted: str
+
+
+_WORDINGS = {
+    Action.FAILED: _Wording(
+        "Undelivered Mail Returned to Sender",
+        "Your message could not be delivered {tried}to the recipient below, and will not be "
+        "tried again. The message, or its header, is quoted at the end of this report.",
+        "Undelivered message",
+    ),
+    Action.DELAYED: _Wording(
+        "Delayed Mail (still being retried)",
+        "This is a warning only: you need not send your message again. It could not be delivered "
+        "to the recipient below so far, and will be tried again until {until}.",
+        "Delayed message",
+    ),
+    Action.DELIVERED: _Wording(
+        "Successful Mail Delivery Report",
+        "Your message was delivered to the recipient below, as you asked to be told.",
+        "Delivered message",
+    ),
+    Action.RELAYED: _Wording(
+        "Successful Mail Delivery Report",
+        "Your message was handed on for the recipient below to a mail system that sends no "
+        "reports of delivery: you may hear nothing more of it.",
+        "Relayed message",
+    ),
+}
+_ASKED_AS = {
+    Action.FAILED: "FAILURE",
+    Action.DELIVERED: "SUCCESS",
+    Action.RELAYED: "SUCCESS",
+    Action.DELAYED: "DELAY",
+}
+
+
+def _action(settlement: Settlement) -> Action:
+    action = action_of(settlement.state)
+    if action is None:
+        raise ValueError(f"there is nothing to report of a recipient that is {settlement.state}")
+    return action
+
+
+def _explanation(
+    settlement: Settlement, wording: _Wording, hostname: str, until: datetime
+) -> _Part:
     """Tell a person what happened."""
     about, last = settlement.recipient, settlement.attempts[-1]
     tried = f"after {last.n} attempts " if settlement.state is State.EXPIRED else ""
     paragraphs = (
         f"This is the mail system at {hostname}.",
-        f"Your message could not be delivered {tried}to the recipient below, and will not be "
-        "tried again. The message, or its header, is quoted at the end of this report.",
+        wording.news.format(tried=tried, until=format_datetime(until)),
         f"<{about.recipient.forward_path}>: {_in_words(last)}",
     )
     text = "\n\n".join(_folded(_printable(paragraph), indent="") for paragraph in paragraphs)
@@ -151,10 +228,10 @@ def _in_words(attempt: Attempt) -> str:
     return f"host {at} said: {attempt.reply} (in reply to {command})"
 
 
-def _status(settlement: Settlement, hostname: str) -> _Part:
+def _status(settlement: Settlement, hostname: str, until: datetime) -> _Part:
     """Tell a program what happened (RFC 3464 section 2)."""
     about = settlement.recipient
-    fields = [*_message_fields(about, hostname), "", *_recipient_fields(settlement)]
+    fields = [*_message_fields(about, hostname), "", *_recipient_fields(settlement, until)]
     body = _lines(*(line for field in fields for line in _folded(_printable(field)).split("\n")))
     if not about.smtputf8:
         return _Part("message/delivery-status", "Delivery report", _ascii(body), "7bit")
@@ -168,14 +245,14 @@ def _message_fields(about: QueuedRecipient, hostname: str) -> Iterator[str]:
     yield f"Arrival-Date: {format_datetime(about.queued_at)}"
 
 
-def _recipient_fields(settlement: Settlement) -> Iterator[str]:
+def _recipient_fields(settlement: Settlement, until: datetime) -> Iterator[str]:
     about, last = settlement.recipient.recipient, settlement.attempts[-1]
     if about.orcpt is not None:
         kind, _, address = about.orcpt.partition(";")
         yield f"Original-Recipient: {kind}; {_unxtext(address)}"
     kind = "rfc822" if about.forward_path.isascii() else "utf-8"  # RFC 6533 section 3
     yield f"Final-Recipient: {kind}; {about.forward_path}"
-    yield f"Action: {action_of(settlement.state)}"
+    yield f"Action: {_action(settlement)}"
     yield f"Status: {_status_code(settlement)}"
     if last.stage in LOCAL_STAGES:
         yield f"Diagnostic-Code: X-Sandbox; {last.reply.text}"
@@ -184,6 +261,8 @@ def _recipient_fields(settlement: Settlement) -> Iterator[str]:
         yield f"Remote-MTA: dns; {last.exchanger}"
         yield f"Diagnostic-Code: smtp; {last.reply}"
     yield f"Last-Attempt-Date: {format_datetime(last.ended_at)}"
+    if _action(settlement) is Action.DELAYED:
+        yield f"Will-Retry-Until: {format_datetime(until)}"
 
 
 def _status_code(settlement: Settlement) -> str:
@@ -192,18 +271,24 @@ def _status_code(settlement: Settlement) -> str:
     return settlement.reply.enhanced or f"{settlement.reply.code // 100}.0.0"
 
 
-def _quoted(about: QueuedRecipient, original: bytes) -> _Part:
-    """Return the original, or its header when that was asked for or the rest can't travel."""
-    whole = about.ret != "HDRS" and len(original) <= MAX_QUOTED
+def _quoted(settlement: Settlement, original: bytes) -> _Part:
+    """Return the original, or its header when that was asked for or the rest can't travel.
+
+    Who got or will get the message needs the header alone (RFC 3461 section 4.3).
+    """
+    about = settlement.recipient
+    what = _WORDINGS[_action(settlement)].quoted
+    failed = _action(settlement) is Action.FAILED
+    whole = failed and about.ret != "HDRS" and len(original) <= MAX_QUOTED
     if whole and _are_lines(original):
         media_type = "message/global" if about.smtputf8 else "message/rfc822"
-        return _Part(media_type, "Undelivered message", original, _encoding(original))
+        return _Part(media_type, what, original, _encoding(original))
     header = _header(original)
     media_type = "message/global-headers" if about.smtputf8 else "text/rfc822-headers"
     if _are_lines(header):
-        return _Part(media_type, "Undelivered message's header", header, _encoding(header))
+        return _Part(media_type, f"{what}'s header", header, _encoding(header))
     printable = b2a_qp(header, istext=False).replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-    return _Part(media_type, "Undelivered message's header", printable, "quoted-printable")
+    return _Part(media_type, f"{what}'s header", printable, "quoted-printable")
 
 
 _END_OF_HEADER = re.compile(rb"\r?\n\r?\n")

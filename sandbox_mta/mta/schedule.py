@@ -47,9 +47,13 @@ class Schedule:
             before, this = this, following
         return any(before < warning.total_seconds() <= this for warning in ages)
 
+    def ends_at(self, queued_at: datetime, *, report: bool) -> datetime:
+        """Return when the lifetime of a recipient is used up."""
+        return queued_at + (self.report_lifetime if report else self.lifetime)
+
     def is_over(self, queued_at: datetime, now: datetime, *, report: bool) -> bool:
         """Say whether a recipient that was just deferred has used up its lifetime."""
-        return now - queued_at >= (self.report_lifetime if report else self.lifetime)
+        return now >= self.ends_at(queued_at, report=report)
 
 
 # Postfix's defaults: queue_run_delay, minimal_backoff_time and maximal_backoff_time.

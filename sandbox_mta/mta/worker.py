@@ -125,7 +125,9 @@ class Worker:
                 await asyncio.to_thread(self._router.load)  # intake goes on meanwhile
             route = self._router.route(domain)
             settlement = delivery.deliver(recipient, route, now, self._decide, self._schedule)
-            return await self._reported(settlement, now) if dsn.is_due(settlement) else settlement
+            if dsn.is_due(settlement, self._schedule, now):
+                return await self._reported(settlement, now)
+            return settlement
         except Exception:
             log.exception("recipient %s of %s", recipient.number, recipient.submission_id)
             return delivery.local_error(recipient, now, self._schedule)
@@ -136,6 +138,7 @@ class Worker:
             await self.queue.content(settlement.recipient.submission_id),
             report_id=new_id(),
             hostname=self._hostname,
+            schedule=self._schedule,
             now=now,
             accepted_at=datetime.now(UTC),
         )

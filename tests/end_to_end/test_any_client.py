@@ -168,6 +168,29 @@ def test_a_bounce_is_a_message_to_the_reverse_path(sandbox: Sandbox) -> None:
     assert bounced["recipients"][0]["action"] == "failed"
 
 
+def test_who_asks_for_it_hears_of_delivery_and_of_delay(sandbox: Sandbox) -> None:
+    with sandbox.smtp() as session:
+        session.ehlo("client.example")
+        session.mail("reports@shop.example", ["RET=FULL", "ENVID=order+2B42"])
+        session.rcpt("ok@sim.test", ["NOTIFY=SUCCESS", "ORCPT=rfc822;ok@sim.test"])
+        session.rcpt("defer-forever@sim.test", ["NOTIFY=DELAY"])
+        assert session.data(message(to="ok@sim.test").encode())[0] == 250
+
+    def reports() -> dict[str, str]:
+        found = {}
+        for mail in sandbox.dump("to:reports@shop.example kind:dsn"):
+            text = sandbox.get(f"/api/v1/message/{mail['id']}/raw").decode()
+            found[text.partition("\r\nAction: ")[2].partition("\r\n")[0]] = text
+        return found
+
+    sandbox.wait_for("report of the delivery", lambda: "delivered" in reports())
+    assert "Original-Envelope-Id: order+42\r\n" in reports()["delivered"]
+    assert sandbox.run("clock", "advance", "--by", "6h").returncode == 0
+
+    assert set(reports()) == {"delivered", "delayed"}
+    assert "\r\nFinal-Recipient: rfc822; defer-forever@sim.test\r\n" in reports()["delayed"]
+
+
 def test_a_deferral_waits_for_the_clock(sandbox: Sandbox) -> None:
     sandbox.send(message(to="defer-2@sim.test"), to=["defer-2@sim.test"])
 

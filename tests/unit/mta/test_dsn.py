@@ -15,6 +15,7 @@ from msa.lint import lint
 from msa.reply import Reply
 from sandbox_mta.mta import dsn
 from sandbox_mta.mta.ports import Settlement
+from sandbox_mta.mta.schedule import POSTFIX, named
 from sandbox_mta.mta.status import State
 from tests.unit.mta.recipients import QUEUED_AT, queued, settled
 
@@ -32,11 +33,14 @@ ORIGINAL = (
     b"\r\n"
 )
 NOW = QUEUED_AT + timedelta(minutes=5)
+UNTIL = QUEUED_AT + timedelta(days=5)
 ID = "0Kq3v7mXzP1aBcDeFgHiJk"
 
 
 def composed(settlement: Settlement, original: bytes = ORIGINAL) -> bytes:
-    return dsn.compose(settlement, original, report_id=ID, hostname="sandbox.test", now=NOW)
+    return dsn.compose(
+        settlement, original, report_id=ID, hostname="sandbox.test", now=NOW, until=UNTIL
+    )
 
 
 def parsed(octets: bytes) -> EmailMessage:
@@ -297,12 +301,12 @@ def test_an_original_without_a_usable_message_id_is_not_referred_to() -> None:
 def test_a_report_is_due_by_notify_and_never_to_the_null_path(
     fields: dict[str, object], due: bool
 ) -> None:
-    assert dsn.is_due(settled(queued("bounce@sim.test", **fields))) is due
+    assert dsn.is_due(settled(queued("bounce@sim.test", **fields)), POSTFIX, NOW) is due
 
 
 @pytest.mark.parametrize("path", ["ok@sim.test", "defer@sim.test"])
 def test_no_report_is_due_while_there_is_hope(path: str) -> None:
-    assert not dsn.is_due(settled(queued(path)))
+    assert not dsn.is_due(settled(queued(path)), POSTFIX, NOW)
 
 
 def test_the_report_is_queued_as_a_message_from_nobody_to_the_sender() -> None:
@@ -314,6 +318,7 @@ def test_the_report_is_queued_as_a_message_from_nobody_to_the_sender() -> None:
         ORIGINAL,
         report_id=ID,
         hostname="sandbox.test",
+        schedule=POSTFIX,
         now=NOW,
         accepted_at=accepted_at,
     )
@@ -344,3 +349,73 @@ def test_whatever_is_quoted_a_report_has_three_parts_and_two_blocks(
     assert len(status.strip().split(b"\r\n\r\n")) == 2
     assert octets.count(b"\n") == octets.count(b"\r") == octets.count(b"\r\n")
     assert max(map(len, octets.split(b"\r\n"))) <= 998
+
+
+LATE = QUEUED_AT + timedelta(hours=4)
+
+
+@pytest.mark.parametrize(
+    ("path", "notify", "due"),
+    [
+        ("ok@sim.test", None, False),
+        ("ok@sim.test", ("SUCCESS",), True),
+        ("ok@sim.test", ("SUCCESS", "FAILURE"), True),
+        ("ok@sim.test", ("FAILURE", "DELAY"), False),
+        ("ok@sim.test", ("NEVER",), False),
+        ("defer-9@sim.test", None, True),
+        ("defer-9@sim.test", ("DELAY",), True),
+        ("defer-9@sim.test", ("SUCCESS", "FAILURE"), False),
+        ("defer-9@sim.test", ("NEVER",), False),
+    ],
+)
+def test_success_and_delay_are_reported_as_notify_asks(
+    path: str, notify: tuple[str, ...] | None, due: bool
+) -> None:
+    settlement = settled(queued(path, notify=notify), LATE)
+
+    assert dsn.is_due(settlement, named("sendmail"), LATE) is due
+
+
+def test_a_delay_is_reported_once_and_not_at_every_try() -> None:
+    about = queued("defer-99@sim.test", notify=("DELAY",))
+    ages = [timedelta(minutes=30 * n) for n in range(20)]
+
+    due = [
+        age
+        for age in ages
+        if dsn.is_due(settled(about, QUEUED_AT + age), named("sendmail"), QUEUED_AT + age)
+    ]
+
+    assert due == [timedelta(hours=4)]
+
+
+def test_a_delay_is_a_warning_that_says_how_long_it_will_be_tried() -> None:
+    octets = composed(settled(queued("defer-9@sim.test", notify=("DELAY",)), LATE))
+
+    assert parsed(octets)["subject"] == "Delayed Mail (still being retried)"
+    assert "need not send" in parts(octets)[0].get_content()
+    _, fields = status_fields(octets)
+    assert (fields["Action"], fields["Status"]) == ("delayed", "4.3.2")
+    assert fields["Will-Retry-Until"] == "Sun, 06 Jan 2030 00:00:00 +0000"
+    assert parts(octets)[2].get_content_type() == "text/rfc822-headers"
+    assert not all_failures(email.message_from_bytes(octets))[1]
+
+
+def test_a_delivery_is_reported_with_the_header_alone() -> None:
+    octets = composed(settled(queued("ok@sim.test", notify=("SUCCESS",)), NOW))
+
+    assert parsed(octets)["subject"] == "Successful Mail Delivery Report"
+    _, fields = status_fields(octets)
+    assert (fields["Action"], fields["Status"]) == ("delivered", "2.0.0")
+    assert "Will-Retry-Until" not in fields
+    assert parts(octets)[2].get_content_type() == "text/rfc822-headers"
+    assert all_failures(email.message_from_bytes(octets)) == (set(), set())
+
+
+def test_what_was_handed_on_to_a_system_without_reports_is_relayed() -> None:
+    settlement = replace(settled(queued("ok@sim.test", notify=("SUCCESS",))), state=State.RELAYED)
+
+    _, fields = status_fields(composed(settlement))
+
+    assert dsn.is_due(settlement, POSTFIX, NOW)
+    assert fields["Action"] == "relayed"
