@@ -148,7 +148,7 @@ def _finding(
         code=rule.code,
         name=rule.name,
         severity=severity,
-        text=flaw.text[:MAX_TEXT],
+        text=_printable(flaw.text[:MAX_TEXT]),
         part=flaw.part,
         offset=flaw.offset,
         line=line,
@@ -157,6 +157,13 @@ def _finding(
         reference=rule.reference,
         fix=rule.fix,
     )
+
+
+def _printable(text: str) -> str:
+    # Rules quote what is hostile, and not one of them may forget it.
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
 def _places(content: bytes, offsets: set[int]) -> dict[int, tuple[int, int]]:
