@@ -26,7 +26,7 @@ trap 'rm -f -- "$installed" "$root/requirements.txt.new"' EXIT
 # The packages that pip would install into an empty environment, so that what somebody happened
 # to add to .venv stays out.
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --dry-run --ignore-installed \
-    --constraint "$installed" --report - "${root}[test]" |
+    --constraint "$installed" --report - "${root}[test,fuzz]" |
     "$venv/bin/python" -c '
 import json, sys
 print("# Made by devops_scripts/pin.sh: what the project and its tests are installed with.")

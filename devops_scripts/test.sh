@@ -45,4 +45,6 @@ if [[ -n $quick ]]; then
         --ignore=tests/integration --ignore=tests/end_to_end \
         -m 'not (mariadb or mysql or kafka or clients or browser or slow)' "${arguments[@]}"
 fi
+# A test goes without the fuzzer where it can't be installed.
+(prepare fuzz) || true
 exec "$venv/bin/python" -m devops_scripts.servers test -- "${pytest[@]}" "${arguments[@]}"

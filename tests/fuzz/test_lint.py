@@ -12,69 +12,12 @@ from hypothesis import strategies as st
 
 from msa.envelope import Envelope, Recipient
 from msa.lint import MAX_FINDINGS, RULES, Draft, lint, run
-from msa.lint.finding import MAX_EVIDENCE
-from msa.message import Part, Span, parse
+from msa.message import parse
 from msa.message.decoding import encoded_offsets, is_regular_base64, octets
-from msa.message.summary import MAX_SUMMARY, summarise
-from msa.message.view import View
+from tests.fuzz import targets
+from tests.fuzz.pieces import OF_A_MESSAGE
 
-PIECES = st.sampled_from(
-    [
-        *(
-            b"\r\n",
-            b"\n",
-            b"\r",
-            b" ",
-            b"\t",
-            b"\0",
-            b":",
-            b";",
-            b'"',
-            b"(",
-            b")",
-            b"<",
-            b">",
-            b"@",
-        ),
-        *(
-            b"--b",
-            b"--b--",
-            b"--c",
-            b".",
-            b"\r\n.\r\n",
-            b"\n.\n",
-            b"\r\n\r\n",
-            b"\\",
-            b",",
-            b"=",
-            b"?",
-        ),
-        *(b"From: ", b"To: ", b"Subject: ", b"Date: Mon, 24 Nov 2025 03:10:00 +0000", b"Bcc: x@y"),
-        b"Content-Type: multipart/mixed; boundary=b",
-        b"Content-Type: multipart/digest; boundary=c",
-        b"Content-Type: message/rfc822",
-        b"Content-Type: text/plain; charset=utf-8",
-        b"Content-Type: text/html; charset=iso-2022-jp; name*0*=utf-8''%c3; name*1=x",
-        b"Content-Transfer-Encoding: base64",
-        b"Content-Transfer-Encoding: quoted-printable",
-        *(
-            b"MIME-Version: 1.0",
-            b"a@b.example",
-            b"Acme, Inc. <a@b.example>",
-            b"{{ x }}",
-            b"<style>",
-        ),
-        *(
-            b"=?utf-8?q?=C3?=",
-            b"=?utf-8?b?w6k=?=",
-            b"=?utf-7?q?+2AA-?=",
-            b"=?",
-            b"SGVsbG8=",
-            b"=E9",
-        ),
-        *("é".encode(), b"\xe9", "Ã©".encode(), b"Dear None,"),
-    ]
-)
+PIECES = st.sampled_from(OF_A_MESSAGE)
 CONTENTS = st.lists(PIECES | st.binary(max_size=6), max_size=40).map(b"".join)
 CORPUS = [
     path.read_bytes()
@@ -116,11 +59,7 @@ def test_no_rule_raises_and_every_finding_lies_in_the_message(
         flaws = run(rule, draft)
         assert len(flaws) <= MAX_FINDINGS
         for flaw in flaws:
-            if flaw.offset is None:
-                assert flaw.part == "envelope"
-            else:
-                assert 0 <= flaw.offset <= len(content)
-                assert content.startswith(flaw.evidence[:MAX_EVIDENCE], flaw.offset)
+            targets.check_flaw(flaw, content)
 
 
 @settings(max_examples=200, deadline=None)
@@ -134,54 +73,16 @@ def test_line_and_column_agree_with_the_offset(content: bytes, envelope: Envelop
         assert finding.text.isprintable()
 
 
-def inside(inner: Span, outer: Span) -> bool:
-    return outer.start <= inner.start <= inner.end <= outer.end
-
-
-def check(part: Part, content: bytes) -> None:
-    assert part.header.start <= part.header.end <= part.body.start <= part.body.end
-    lines = sorted([*part.strays, *(Span(field.start, field.end) for field in part.fields)])
-    at = part.header.start
-    for line in lines:
-        assert line.start == at < line.end
-        at = line.end
-    assert at == part.header.end
-    for field in part.fields:
-        assert content.startswith(field.name.encode(), field.start)
-        assert field.start < field.value_start <= field.value_end <= field.end
-    last = part.body.start
-    for child in part.parts:
-        assert inside(Span(child.header.start, child.body.end), part.body)
-        assert child.header.start >= last
-        last = child.body.end
-        check(child, content)
-
-
 @settings(max_examples=400, deadline=None)
 @given(ANY)
 def test_ranges_are_nested_and_fields_cover_the_header(content: bytes) -> None:
-    root = parse(content).root
-
-    check(root, content)
-    assert (root.header.start, root.body.end) == (0, len(content))
-    paths = [part.path for part in root.walk()]
-    assert len(set(paths)) == len(paths)
+    targets.tree(content)
 
 
 @settings(max_examples=300, deadline=None)
 @given(ANY)
 def test_readers_get_text_that_any_database_takes(content: bytes) -> None:
-    view = View(content)
-    texts = [view.subject, view.text, view.html, *(field.value for field in view.fields)]
-    texts += [word for name in ("from", "to") for box in view.addresses(name) for word in box]
-    texts += [word for a in view.attachments for word in (a.file_name, a.content_id)]
-    summary = summarise(content)
-
-    for text in [*texts, *summary]:
-        text.encode("utf-8")
-    assert all(len(value) <= MAX_SUMMARY for value in summary)
-    assert not any(character < " " for value in summary for character in value)
-    assert view.date is None or view.date.utcoffset() is not None
+    targets.view(content)
 
 
 WORDS = st.text("abc xyz.-", min_size=1, max_size=30).map(str.strip)

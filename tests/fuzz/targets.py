@@ -1,0 +1,235 @@
+"""What must hold whatever the octets: one function a part of ours that reads what is hostile.
+
+Each takes any octets, and raises when something doesn't hold. They know no fuzzer:
+`atheris_targets.py` runs them by coverage, `test_targets.py` over what once broke them.
+"""
+
+from collections.abc import Callable, Mapping
+
+from bridge.event import EventRef, Record
+from bridge.formats import identify, read_event
+from msa.address import Mailbox, Malformed, parse_mailbox, read_forward_path, read_reverse_path
+from msa.envelope import Envelope, Recipient
+from msa.lint import MAX_FINDINGS, RULES, Draft, lint, run
+from msa.lint.finding import MAX_EVIDENCE, Flaw
+from msa.message import Part, Span, parse
+from msa.message.date import read_date
+from msa.message.mailbox import read_addresses
+from msa.message.structured import read_structured
+from msa.message.summary import MAX_SUMMARY, summarise
+from msa.message.view import View
+from msa.message.words import decode_words
+from msa.options import ServerOptions
+from msa.proxy import NoHeader, take_header
+from msa.reply import Refused, Reply
+from tests.dialogues.serving import tls_context
+from tests.fuzz.conversation import Conversation
+
+
+def session(octets: bytes) -> None:
+    """A session answers soundly, and the same however its octets were cut into segments.
+
+    The first octet chooses the server's options, the second the length of the segments.
+    """
+    choice, length, stream = octets[:1], octets[1:2], octets[2:]
+    options = _options(choice[0] if choice else 0)
+    size = length[0] + 1 if length else 1
+    address = "127.0.0.1" if choice < b"\x80" else "192.0.2.1"
+    whole, cut = Conversation(options, address), Conversation(options, address)
+    whole.receive(stream)
+    for start in range(0, len(stream), size):
+        cut.receive(stream[start : start + size])
+
+    for answer in whole.replies + cut.replies:
+        check_reply(answer)
+    if options.tls_context is None:  # what comes behind STARTTLS in one segment is discarded
+        assert [_comparable(said) for said in whole.replies] == [
+            _comparable(said) for said in cut.replies
+        ]
+        assert [(one.envelope, one.content) for one in whole.accepted] == [
+            (one.envelope, one.content) for one in cut.accepted
+        ]
+    assert all(len(one.content) <= options.max_size for one in whole.accepted)
+
+
+def _options(choice: int) -> ServerOptions:
+    return ServerOptions(
+        max_size=64 if choice & 1 else 100_000,
+        max_recipients=2 if choice & 2 else 1_000,
+        auth=("any", "required", "off", "any")[choice >> 2 & 3],
+        tls_context=tls_context() if choice & 16 else None,
+        submission_keys=not choice & 32,
+    )
+
+
+def _comparable(said: Reply) -> Reply:
+    return Reply(334, "", "") if said.code == 334 else said  # CRAM-MD5 asks differently each time
+
+
+def check_reply(said: Reply) -> None:
+    """A reply is of lines of ASCII and at most 512 octets, all with the same code."""
+    wire = said.wire()
+    assert wire.isascii()
+    for line in wire.removesuffix(b"\r\n").split(b"\r\n"):
+        assert 4 <= len(line) <= 510
+        assert line[:3] == wire[:3]
+        assert b"\r" not in line
+        assert b"\n" not in line
+
+
+def address(octets: bytes) -> None:
+    """A path is read or refused; a mailbox is as written, or malformed at a place in it."""
+    text = octets.decode("utf-8", "surrogateescape")
+    parsed = parse_mailbox(text)
+    match parsed:
+        case Mailbox():
+            assert str(parsed) == text
+        case Malformed(problem, position):
+            assert problem.isascii()
+            assert 1 <= position <= len(text) + 1
+    for read in (read_forward_path, read_reverse_path):
+        for smtputf8 in (False, True):
+            try:
+                path = read(text, smtputf8=smtputf8)
+            except Refused as refused:
+                check_reply(refused.reply)
+            else:
+                path.encode()
+                assert path.isascii() or smtputf8
+
+
+def header(octets: bytes) -> None:
+    """Readers of header fields take anything, and their positions lie in the value."""
+    found = read_addresses(octets)
+    for mailbox in found.mailboxes:
+        assert 0 <= mailbox.start <= mailbox.end <= len(octets)
+    for trouble in found.troubles:
+        assert 0 <= trouble.start <= trouble.end <= len(octets)
+    read_structured(octets)
+    read_date(octets)
+    decode_words(octets).encode()
+
+
+def tree(octets: bytes) -> None:
+    """The spans of the parser nest, lie in the message, and cover its header."""
+    root = parse(octets).root
+    check_part(root, octets)
+    assert (root.header.start, root.body.end) == (0, len(octets))
+    paths = [part.path for part in root.walk()]
+    assert len(set(paths)) == len(paths)
+
+
+def check_part(part: Part, content: bytes) -> None:
+    """What `tree` says, of one part and all within."""
+    assert part.header.start <= part.header.end <= part.body.start <= part.body.end
+    lines = sorted([*part.strays, *(Span(field.start, field.end) for field in part.fields)])
+    at = part.header.start
+    for line in lines:
+        assert line.start == at < line.end
+        at = line.end
+    assert at == part.header.end
+    for field in part.fields:
+        assert content.startswith(field.name.encode(), field.start)
+        assert field.start < field.value_start <= field.value_end <= field.end
+    last = part.body.start
+    for child in part.parts:
+        assert part.body.start <= child.header.start <= child.body.end <= part.body.end
+        assert child.header.start >= last
+        last = child.body.end
+        check_part(child, content)
+
+
+def view(octets: bytes) -> None:
+    """What readers are shown is text that any database takes."""
+    shown = View(octets)
+    texts = [shown.subject, shown.text, shown.html, *(field.value for field in shown.fields)]
+    texts += [word for name in ("from", "to") for box in shown.addresses(name) for word in box]
+    texts += [word for a in shown.attachments for word in (a.file_name, a.content_id)]
+    summary = summarise(octets)
+    for text in [*texts, *summary]:
+        text.encode("utf-8")
+    assert all(len(value) <= MAX_SUMMARY for value in summary)
+    assert not any(character < " " for value in summary for character in value)
+    assert shown.date is None or shown.date.utcoffset() is not None
+
+
+# Without an envelope, and with ones that the rules of the envelope look at.
+ENVELOPES = (
+    None,
+    Envelope(reverse_path="", recipients=(Recipient("bob@customer.example"),)),
+    Envelope(reverse_path="@relay:ada@shop", recipients=(Recipient("bør@x"),) * 3, smtputf8=True),
+)
+
+
+def linter(octets: bytes) -> None:
+    """No rule raises, and every finding lies in the message.
+
+    The first octet chooses the envelope. `lint` itself swallows what a rule raises.
+    """
+    envelope = ENVELOPES[octets[0] % len(ENVELOPES)] if octets else None
+    content = octets[1:]
+    draft = Draft(content, envelope)
+    for rule in RULES:
+        flaws = run(rule, draft)
+        assert len(flaws) <= MAX_FINDINGS
+        for flaw in flaws:
+            check_flaw(flaw, content)
+    for finding in lint(content, envelope):
+        assert finding.evidence.isprintable()
+        assert finding.text.isprintable()
+
+
+def check_flaw(flaw: Flaw, content: bytes) -> None:
+    """A flaw lies in the message and quotes what stands there."""
+    if flaw.offset is None:
+        assert flaw.part == "envelope"
+    else:
+        assert 0 <= flaw.offset <= len(content)
+        assert content.startswith(flaw.evidence[:MAX_EVIDENCE], flaw.offset)
+
+
+def proxy(octets: bytes) -> None:
+    """A PROXY header is taken off to its end or refused, whole or an octet at a time."""
+    whole = _taken([octets])
+    assert whole == _taken([octets[at : at + 1] for at in range(len(octets))])
+
+
+def _taken(segments: list[bytes]) -> tuple[str | None, bytes]:
+    buffer = bytearray()
+    found: str | None = None
+    for segment in segments:
+        buffer += segment
+        if found is None:
+            try:
+                found = take_header(buffer)
+            except NoHeader:
+                return "none", b""
+    return found, bytes(buffer)
+
+
+def event(octets: bytes) -> None:
+    """A record is an event, a tombstone or unusable, and always has an identity.
+
+    What stands before the first NUL is the content type.
+    """
+    content_type, _, value = octets.partition(b"\0")
+    record = Record(
+        ref=EventRef(topic="events", partition=0, offset=1, timestamp_ms=1),
+        key=None,
+        value=value,
+        headers=(("content-type", content_type),),
+    )
+    read_event(record)
+    identify(record).identity.encode()
+
+
+TARGETS: Mapping[str, Callable[[bytes], None]] = {
+    "session": session,
+    "address": address,
+    "header": header,
+    "tree": tree,
+    "view": view,
+    "linter": linter,
+    "proxy": proxy,
+    "event": event,
+}
