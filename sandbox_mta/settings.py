@@ -32,11 +32,10 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from msa.lint import RULES
-from msa.lint.choice import named
+from msa.lint import RULES, choice
 from msa.lint.profile import DEFAULT, Profile
+from sandbox_mta.mta import schedule
 from sandbox_mta.mta.clock import parse_duration, parse_mode
-from sandbox_mta.mta.schedule import named
 
 ENV_PREFIX = "SANDBOX_MTA_"
 DEFAULT_FILE = "sandbox-mta.toml"
@@ -95,7 +94,7 @@ def _clock(value: str) -> str:
 
 
 def _schedule(value: str) -> str:
-    named(value)
+    schedule.named(value)
     return value
 
 
@@ -122,7 +121,7 @@ def _stages(value: tuple[str, ...]) -> tuple[str, ...]:
 
 def _rules(words: tuple[str, ...]) -> tuple[str, ...]:
     for word in words:
-        named(word, RULES)
+        choice.named(word, RULES)
     return words
 
 
