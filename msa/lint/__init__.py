@@ -20,11 +20,13 @@ from msa.lint import (
     envelope,
     field,
     header,
+    identification,
     link,
     mailing_list,
     markup,
     mime,
     multipart,
+    optional,
     security,
 )
 from msa.lint import (
@@ -57,7 +59,9 @@ MAX_FINDINGS = 20  # of one rule for one message; whoever mends twenty mends the
 RULES: tuple[Rule, ...] = (
     *envelope.RULES,
     *header.RULES,
+    *identification.RULES,
     *field.RULES,
+    *optional.RULES,
     *address.RULES,
     *mime.RULES,
     *multipart.RULES,

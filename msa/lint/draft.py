@@ -14,7 +14,7 @@ from msa.lint.html.support import DEFAULT_CLIENTS
 from msa.lint.profile import DEFAULT, Profile
 from msa.message.charset import UNDECLARED, decode_text
 from msa.message.decoding import is_regular_base64, octets
-from msa.message.mailbox import AddressList, read_addresses
+from msa.message.mailbox import AddressList, Mailbox, read_addresses
 from msa.message.structured import Structured, read_structured
 from msa.message.tree import Field, Message, Part, Span, parse
 
@@ -79,6 +79,11 @@ class Draft:
         for field in self.root.fields:
             index.setdefault(field.name.lower(), []).append(field)
         return index
+
+    @cached_property
+    def is_of_a_list(self) -> bool:
+        """Some field of RFC 2369 or 2919 tells that subscribers get it."""
+        return any(name.startswith("list-") for name in self.fields)
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
@@ -191,6 +196,30 @@ class Draft:
         fields = self.named(part, "content-disposition")
         return read_structured(self.value(fields[0])) if fields else _NOTHING_SAID
 
+    @cached_property
+    def mailboxes(self) -> tuple[tuple[Field, Mailbox], ...]:
+        """All addresses of the message's own header, with the field that each stands in."""
+        return tuple(
+            (field, box)
+            for name in ADDRESS_FIELDS
+            if name in self.fields
+            for field in self.fields[name]
+            for box in self.addresses(field).mailboxes
+        )
+
+    @cached_property
+    def worded(self) -> tuple[tuple[Part, Field], ...]:
+        """The fields of all parts that may hold an encoded-word."""
+        # Looked for in place: most fields have no such word, and need not be cut out.
+        find = self.content.find
+        return tuple(
+            (part, field)
+            for part in self.parts
+            if find(b"=?", *part.header) >= 0
+            for field in part.fields
+            if find(b"=?", field.value_start, field.value_end) >= 0
+        )
+
     def value(self, field: Field) -> bytes:
         """Return a field's value as written."""
         return self.message.value(field)
@@ -208,6 +237,12 @@ class Draft:
         path = "" if part is None else part.path
         evidence = self.content[start : min(end, start + MAX_EVIDENCE)]
         return Flaw(text, start, path, evidence, severity)
+
+    def value_flaw(self, text: str, field: Field, *, severity: Severity | None = None) -> Flaw:
+        """Return a flaw that begins at the first visible octet of a value."""
+        value = self.value(field)
+        start = field.value_start + len(value) - len(value.lstrip())
+        return self.flaw(text, min(start, field.value_end), field.value_end, severity=severity)
 
     def stray_named(self, name: str) -> bool:
         """Say whether some line that is no field begins with a field's name.

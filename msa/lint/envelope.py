@@ -1,9 +1,10 @@
-"""ENV: the paths of MAIL and RCPT (RFC 5321 section 4.1.2)."""
+"""ENV: the paths of MAIL and RCPT (RFC 5321 section 4.1.2), and how the message fits to them."""
 
 import ipaddress
 import re
 from collections.abc import Iterator
 
+from msa.lint.domain import a_label
 from msa.lint.draft import Draft
 from msa.lint.finding import Flaw, Severity
 from msa.lint.rule import Rule, rule
@@ -88,6 +89,101 @@ def path_not_ascii(draft: Draft) -> Iterator[Flaw]:
             yield _flaw(f"the path <{_shown(path)}> is not ASCII, and SMTPUTF8 was not asked", path)
 
 
+_EIGHT_BIT = re.compile(rb"[\x80-\xff]")
+
+
+@rule(
+    "ENV004",
+    "body-8bit-undeclared",
+    Severity.WARNING,
+    "RFC 6152 section 3",
+    fix="Say BODY=8BITMIME in MAIL when the server offers it, or encode the text as "
+    "quoted-printable.",
+)
+def body_8bit(draft: Draft) -> Iterator[Flaw]:
+    """The body holds octets over 127, but MAIL didn't say BODY=8BITMIME.
+
+    A server that was told nothing may take the message for seven bits and clear the eighth, and
+    it has no reason to encode it for a next server that takes only seven.
+
+    Let the SMTP library say BODY=8BITMIME, or let the mail library encode the text
+    (quoted-printable, base64), which needs no agreement at all.
+    """
+    envelope = draft.envelope
+    if envelope is None or draft.is_ascii or envelope.body in ("8BITMIME", "BINARYMIME"):
+        return
+    found = _EIGHT_BIT.search(draft.content, draft.root.body.start)
+    if found is not None:
+        said = "without BODY in MAIL" if envelope.body is None else f"after BODY={envelope.body}"
+        yield draft.flaw(f"the body is not ASCII, {said}", found.start(), len(draft.content))
+
+
+@rule(
+    "ENV005",
+    "recipient-not-in-envelope",
+    Severity.INFO,
+    "RFC 5321 appendix B",
+    fix="Give RCPT every address of To and Cc, or take the address out of the header.",
+)
+def not_in_envelope(draft: Draft) -> Iterator[Flaw]:
+    """To or Cc names somebody whom no RCPT names, and who gets no copy of this message.
+
+    Servers deliver to the envelope and never look into the header. Everybody who reads the
+    message believes that this person has got it too.
+
+    Pass all the recipients to the SMTP library. It is as it should be where a message is sent to
+    each recipient alone; mailing lists (with a List-Id or List-Unsubscribe field) and messages
+    that were sent again (Resent-To) are left out, and blind copies are not looked for.
+    """
+    if draft.envelope is None or draft.is_of_a_list or "resent-to" in draft.fields:
+        return
+    known = {_comparable(recipient.forward_path) for recipient in draft.envelope.recipients}
+    for field, box in draft.mailboxes:
+        if field.name.lower() not in ("to", "cc"):
+            continue
+        address = box.address.decode("utf-8", "surrogateescape")
+        if address.lower() not in known and _comparable(address) not in known:
+            start, end = field.value_start + box.start, field.value_start + box.end
+            text = f"{_shown(address)} stands in {field.name}, and no RCPT names it"
+            yield draft.flaw(text, start, end)
+
+
+@rule(
+    "ENV006",
+    "null-path-on-ordinary-message",
+    Severity.WARNING,
+    "RFC 5321 section 4.5.5",
+    fix="Give MAIL FROM the address that bounces shall go to.",
+)
+def null_path(draft: Draft) -> Iterator[Flaw]:
+    """The reverse-path is empty, as in MAIL FROM:<>, and the message is no report or auto-reply.
+
+    The empty path is for bounces, receipts and automatic replies, so that nobody answers them. An
+    ordinary message with it can't bounce: when it isn't delivered, nobody is told, and many
+    filters count it as spam.
+
+    Set the envelope sender (also called return path or bounce address) in the mail settings.
+    """
+    if draft.envelope is None or draft.envelope.reverse_path or _is_answer(draft):
+        return
+    yield Flaw("the reverse-path is empty, but the message is no report", None, "envelope")
+
+
+def _is_answer(draft: Draft) -> bool:
+    if draft.root.type in ("multipart/report", "message/disposition-notification"):
+        return True
+    values = (draft.value(field).lower() for field in draft.fields.get("auto-submitted", ()))
+    return any(b"auto-replied" in value or b"auto-notified" in value for value in values)
+
+
+def _comparable(path: str) -> str:
+    """Return an address as one compares it: no route, small letters, the domain in ASCII."""
+    local, domain = _split(path)
+    if not domain.isascii():
+        domain = a_label(domain) or domain
+    return f"{local}@{domain}".lower()
+
+
 def _paths(draft: Draft) -> Iterator[str]:
     if draft.envelope is not None:
         if draft.envelope.reverse_path:  # "" is the null reverse-path
@@ -159,4 +255,7 @@ RULES: tuple[Rule, ...] = (
     path_syntax,
     domain_unqualified,
     path_not_ascii,
+    body_8bit,
+    not_in_envelope,
+    null_path,
 )

@@ -151,13 +151,9 @@ def encoded_word(draft: Draft) -> Iterator[Flaw]:
 
     Encode with a mail library, and fold between words only.
     """
-    for part in draft.parts:
-        for field in part.fields:
-            # Looked for in place: most fields have no such word, and need not be cut out.
-            if draft.content.find(b"=?", field.value_start, field.value_end) < 0:
-                continue
-            if field.name.lower() not in _NO_WORDS:
-                yield from _words(draft, part, field)
+    for part, field in draft.worded:
+        if field.name.lower() not in _NO_WORDS:
+            yield from _words(draft, part, field)
 
 
 def _words(draft: Draft, part: Part, field: Field) -> Iterator[Flaw]:

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from msa.lint.draft import Draft
 from msa.lint.finding import Flaw, Severity
 from msa.lint.rule import Rule, rule
-from msa.message.date import read_date
 from msa.message.structured import blank_comments
-from msa.message.tree import Field
+from msa.message.words import decode_words
 
 # RFC 5322 section 3.6, the table; then RFC 2045's, which may stand in every part.
 _ONCE = frozenset(
@@ -36,27 +35,6 @@ def date_missing(draft: Draft) -> Iterator[Flaw]:
     """
     if "date" not in draft.fields and not draft.stray_named("date"):
         yield draft.flaw("the Date field is missing", 0, 0)
-
-
-@rule(
-    "HDR002",
-    "date-syntax",
-    Severity.ERROR,
-    "RFC 5322 section 3.3",
-    fix="Write the date as in Mon, 24 Nov 2025 03:10:00 +0000, in English and with a zone.",
-)
-def date_syntax(draft: Draft) -> Iterator[Flaw]:
-    """The Date field doesn't follow the grammar of RFC 5322, not even its obsolete forms.
-
-    Formats like ISO 8601, and names of days and months in other languages, are not understood by
-    readers: they show the time of arrival, 1970, or nothing.
-
-    Use the formatter of a mail library (in Python email.utils.format_datetime), never strftime,
-    whose names follow the locale.
-    """
-    for field in draft.fields.get("date", ()):
-        if read_date(draft.value(field)) is None:
-            yield _value_flaw(draft, field, "the date does not follow RFC 5322")
 
 
 @rule(
@@ -131,6 +109,52 @@ def field_repeated(draft: Draft) -> Iterator[Flaw]:
 
 
 @rule(
+    "HDR009",
+    "subject-missing",
+    Severity.WARNING,
+    "RFC 5322 section 3.6.5",
+    fix="Give the message a Subject that says what it is about.",
+)
+def subject_missing(draft: Draft) -> Iterator[Flaw]:
+    """The message has no Subject field, or an empty one.
+
+    Readers list it as "(no subject)", people take it for spam, and filters do too.
+
+    Set a subject; when a template makes it, look whether the template came out empty.
+    """
+    fields = draft.fields.get("subject", ())
+    if not fields and not draft.stray_named("subject"):
+        yield draft.flaw("the Subject field is missing", 0, 0)
+    for field in fields:
+        if not decode_words(draft.value(field)):
+            yield draft.flaw("the Subject field is empty", field.start, field.end)
+
+
+_DESTINATIONS = ("to", "cc", "bcc")
+
+
+@rule(
+    "HDR010",
+    "destination-missing",
+    Severity.WARNING,
+    "RFC 5322 section 3.6.3",
+    fix="Add a To field; when all copies are blind, an empty group as its value.",
+)
+def destination_missing(draft: Draft) -> Iterator[Flaw]:
+    """The message has neither To, nor Cc, nor Bcc.
+
+    The standard allows it, but filters count it as spam, and some servers add a To field of their
+    own, which may tell the blind recipients.
+
+    Write the recipients into To, or the empty group "undisclosed-recipients:;".
+    """
+    if not any(name in draft.fields for name in _DESTINATIONS) and not any(
+        draft.stray_named(name) for name in _DESTINATIONS
+    ):
+        yield draft.flaw("there is no To, Cc or Bcc field", 0, 0)
+
+
+@rule(
     "HDR011",
     "bcc-present",
     Severity.WARNING,
@@ -148,7 +172,7 @@ def bcc_present(draft: Draft) -> Iterator[Flaw]:
         for field in draft.fields.get(name, ()):
             if draft.value(field).strip():
                 text = f"the {field.name} field tells the blind recipients"
-                yield _value_flaw(draft, field, text)
+                yield draft.value_flaw(text, field)
 
 
 @rule(
@@ -180,19 +204,13 @@ def not_a_field(draft: Draft) -> Iterator[Flaw]:
                 yield draft.flaw(text, field.start, field.value_start, part)
 
 
-def _value_flaw(draft: Draft, field: Field, text: str) -> Flaw:
-    """Return a flaw that begins at the first visible octet of a value."""
-    value = draft.value(field)
-    start = field.value_start + len(value) - len(value.lstrip())
-    return draft.flaw(text, min(start, field.value_end), field.value_end)
-
-
 RULES: tuple[Rule, ...] = (
     date_missing,
-    date_syntax,
     from_missing,
     message_id_missing,
     field_repeated,
+    subject_missing,
+    destination_missing,
     bcc_present,
     not_a_field,
 )

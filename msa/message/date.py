@@ -1,23 +1,23 @@
 """The date-time of header fields (RFC 5322 section 3.3, and the obsolete forms of section 4.3)."""
 
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import NamedTuple
 
 from msa.message.structured import blank_comments
 
 MAX_DATE = 1_000  # octets that are looked at; a date with a long comment has 80
 
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _DATE = re.compile(
-    r"(?:(mon|tue|wed|thu|fri|sat|sun) ?, ?)?"
+    r"(?:(" + "|".join(_WEEKDAYS) + r") ?, ?)?"
     r"([0-9]{1,2}) ?(" + "|".join(_MONTHS) + r") ?([0-9]{4,9}|[0-9]{2,3}) "
     r"([0-9]{2}) ?: ?([0-9]{2})(?: ?: ?([0-9]{2}))?"
     r"(?: ([+-][0-9]{4})| ?([a-z]{1,5}))?"
 )
-# RFC 5322 section 4.3; every other name means "unknown", which is -0000.
-_ZONES = {
+# RFC 5322 section 4.3, and two that everybody knows; all other names mean "unknown", as -0000.
+OLD_ZONES = {
     **{"ut": 0, "gmt": 0, "utc": 0, "z": 0, "est": -5, "edt": -4, "cst": -6, "cdt": -5},
     **{"mst": -7, "mdt": -6, "pst": -8, "pdt": -7},
 }
@@ -34,6 +34,13 @@ class DateTime(NamedTuple):
     minute: int
     second: int
     zone: str | None  # "+0100", "gmt"; None: it is missing
+
+    def true_weekday(self) -> str | None:
+        """Return the day of the week that the date falls on; None when there is no such day."""
+        try:
+            return _WEEKDAYS[date(self.year, self.month, self.day).weekday()]
+        except ValueError:
+            return None
 
     def moment(self) -> datetime | None:
         """Return the instant, or None when there is no such day or time."""
@@ -68,7 +75,10 @@ def read_date(value: bytes) -> DateTime | None:
 def write_date(moment: datetime) -> str:
     """Write a date-time in its zone: "Mon, 24 Nov 2025 03:10:00 +0000"."""
     # Not %a and %b: strftime's names follow the locale.
-    weekday, month = _WEEKDAYS[moment.weekday()], _MONTHS[moment.month - 1].capitalize()
+    weekday, month = (
+        _WEEKDAYS[moment.weekday()].capitalize(),
+        _MONTHS[moment.month - 1].capitalize(),
+    )
     return f"{weekday}, {moment:%d} {month} {moment.year:04} {moment:%H:%M:%S %z}"
 
 
@@ -82,6 +92,6 @@ def _full_year(digits: str) -> int:
 
 def _offset(zone: str | None) -> timedelta:
     if zone is None or zone[0] not in "+-":
-        return timedelta(hours=_ZONES.get(zone or "", 0))
+        return timedelta(hours=OLD_ZONES.get(zone or "", 0))
     sign = -1 if zone[0] == "-" else 1
     return sign * timedelta(hours=int(zone[1:3]), minutes=int(zone[3:]))

@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol
 from urllib.parse import quote
 
-from msa.envelope import Envelope, Recipient, Submission
+from msa.envelope import Envelope, Kind, Recipient, Submission
 from msa.fix import Context, fix
 from msa.lint import Draft, inspect
+from msa.lint.facts import NOTHING, Facts
 from msa.lint.finding import Finding
 from msa.lint.options import LintOptions, read_options
 from sandbox_mta.store.database import Address
@@ -79,11 +80,12 @@ def finding_fields(finding: Finding) -> list[Any]:
 
 
 def judge(
-    content: bytes, envelope: Envelope, options: LintOptions, context: Context | None
+    content: bytes, envelope: Envelope, options: LintOptions, context: Context | None, facts: Facts
 ) -> tuple[list[Any], list[Any] | None]:
     """Return the findings, and the fixes unless `context` is None; both fit for JSON."""
+    profile, clients = options.profile, options.clients
     try:
-        draft = Draft(content, envelope, profile=options.profile, clients=options.clients)
+        draft = Draft(content, envelope, profile=profile, facts=facts, clients=clients)
     except Exception:
         log.exception("the message could not be parsed: a bug of ours")
         return [], None
@@ -147,12 +149,13 @@ class Pending(NamedTuple):
     envelope: Envelope
     content: bytes
     about: tuple[str, int | None, str | None]  # id, accepted_at (None: it was refused), auth_user
+    facts: Facts
 
 
 def pending(source: Source, first: int, last: int) -> Iterator[Pending]:
     """Read the submissions of a range that are not linted yet, a bearable lot at a time."""
     heads = source.ask(
-        "SELECT number, size_octets, id, accepted_at, auth_user,"
+        "SELECT number, size_octets, id, accepted_at, auth_user, kind,"
         " reverse_path, ret, envid, body, smtputf8 FROM submissions"
         " WHERE number BETWEEN ? AND ? AND linted_at IS NULL ORDER BY number",
         (first, last),
@@ -168,12 +171,19 @@ def pending(source: Source, first: int, last: int) -> Iterator[Pending]:
         recipients.setdefault(number >> 10, []).append(tuple(asked))
     for some in _lots(heads):
         contents = _contents(source, [head[0] for head in some])
-        for number, _, id, accepted_at, user, *fields in some:
+        for number, _, id, accepted_at, user, kind, *fields in some:
             names = ("reverse_path", "ret", "envid", "body", "smtputf8")
             envelope = dict(zip(names, fields, strict=True))
             envelope["recipients"] = recipients.get(number, [])
             content = contents.get(number, b"")
-            yield Pending(number, _envelope(envelope), content, (id, accepted_at, user))
+            # The Date of a report comes from the clock of the sandbox, not from an application's.
+            facts = _received(accepted_at) if kind == Kind.MAIL else NOTHING
+            about = id, accepted_at, user
+            yield Pending(number, _envelope(envelope), content, about, facts)
+
+
+def _received(accepted_at: int | None) -> Facts:
+    return NOTHING if accepted_at is None else Facts(received_at=to_datetime(accepted_at))
 
 
 def _lots(heads: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
@@ -237,7 +247,8 @@ class Worker:
     def _answer_range(self, request: dict[str, Any]) -> None:
         found = []
         for each in pending(self._source, request["first"], request["last"]):
-            judged = judge(each.content, each.envelope, self._options, self._context(*each.about))
+            context = self._context(*each.about)
+            judged = judge(each.content, each.envelope, self._options, context, each.facts)
             found.append((each.number, *judged))
             self._answer_urgent()
         self._send({"id": request["id"], "found": found})
@@ -247,7 +258,8 @@ class Worker:
             request, content = self._urgent.get()
             context = self._context(*request["about"])
             envelope = _envelope(request["envelope"])
-            findings, fixes = judge(content, envelope, self._options, context)
+            facts = _received(request["about"][1])
+            findings, fixes = judge(content, envelope, self._options, context, facts)
             self._send({"id": request["id"], "findings": findings, "fixes": fixes})
 
     def _context(self, id: str, accepted_at: int | None, user: str | None) -> Context | None:

@@ -107,12 +107,12 @@ TRAP = """\
 import os, time
 from sandbox_mta.store import lint_worker
 
-def judge(content, envelope, options, context, honest=lint_worker.judge):
+def judge(content, envelope, *more, honest=lint_worker.judge):
     if b"die" in content:
         os._exit(1)
     if b"hang" in content:
         time.sleep(3600)
-    return honest(content, envelope, options, context)
+    return honest(content, envelope, *more)
 
 lint_worker.judge = judge
 raise SystemExit(lint_worker.main())

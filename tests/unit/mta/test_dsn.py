@@ -134,6 +134,7 @@ def test_our_own_linter_has_nothing_to_say(path: str, fields: dict[str, object])
     envelope = Envelope(
         reverse_path="",
         recipients=(Recipient(recipient.reverse_path),),
+        body="8BITMIME",
         smtputf8=recipient.smtputf8,
     )
 

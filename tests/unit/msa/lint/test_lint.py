@@ -17,7 +17,7 @@ from msa.lint import RULES, Draft, Flaw, LintOptions, Rule, Severity, lint, run
 from msa.lint.page import page
 from msa.lint.rule import rule
 
-BARE = b"Subject: x\r\n\r\nbody\r\n"
+BARE = b"Subject: x\r\nTo: ada@example.org\r\n\r\nbody\r\n"
 
 
 def codes(*args: object, **options: tuple[str, ...]) -> list[str]:
@@ -65,7 +65,8 @@ def test_a_finding_about_the_envelope_has_no_offset() -> None:
 
 
 def test_an_envelope_that_is_not_utf_8_is_judged() -> None:
-    envelope = Envelope(reverse_path="us\udce9r@x.example", recipients=(), smtputf8=True)
+    recipients = (Recipient("ada@example.org"),)
+    envelope = Envelope(reverse_path="us\udce9r@x.example", recipients=recipients, smtputf8=True)
     [finding] = lint(BARE, envelope, options=LintOptions(select=("ENV",)))
 
     assert finding.code == "ENV003"
@@ -111,7 +112,7 @@ def test_the_runner_of_one_rule_lets_its_bug_through() -> None:
 def test_a_file_of_a_unix_system_is_not_blamed_for_its_line_ends() -> None:
     content = (Path(__file__).parents[3] / "corpus/SEC003/good.eml").read_bytes()
     unix = content.replace(b"\r\n", b"\n")
-    submitted = Envelope(reverse_path="", recipients=(Recipient("ada@example.org"),))
+    submitted = Envelope(reverse_path="a@b.example", recipients=(Recipient("ada@example.org"),))
 
     assert lint(unix) == ()
     assert codes(unix, submitted) == ["SEC001", "SEC003"]
