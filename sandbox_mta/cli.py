@@ -81,11 +81,12 @@ def errors_as_lines() -> Iterator[None]:
     """Turn what can go wrong for a user into one line on stderr and exit status 2."""
     from sandbox_mta.app.trouble import Trouble
     from sandbox_mta.data_folder import DataFolderError
+    from sandbox_mta.linting.command import CantLint
     from sandbox_mta.listeners import CantListen
 
     try:
         yield
-    except (SettingsError, Trouble, DataFolderError, CantListen) as error:
+    except (SettingsError, Trouble, DataFolderError, CantListen, CantLint) as error:
         _fail(str(error))
     except BrokenPipeError:
         # The reader of our output has left, for example `| head`.
@@ -146,6 +147,68 @@ def dump(
 
     count = asyncio.run(run(settings, query or "", format, output, with_content=content))
     _say(f"{count} message{'' if count == 1 else 's'}")
+
+
+@app.command("lint")
+def lint_command(  # noqa: PLR0913 # its options are a contract
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(help="messages (.eml) and mailboxes (mbox), or - for stdin; default: stdin"),
+    ] = None,
+    *,
+    format: Annotated[str, typer.Option("--format", help="text, jsonl, sarif or junit")] = "text",
+    profile: Annotated[
+        str | None, typer.Option("--profile", help="txn, bulk, prod or strict; default: txn")
+    ] = None,
+    select: Annotated[
+        str | None, typer.Option("--select", help="rules that run: codes, families, names")
+    ] = None,
+    ignore: Annotated[str | None, typer.Option("--ignore", help="rules that don't run")] = None,
+    mail_from: Annotated[
+        str | None, typer.Option("--mail-from", help="reverse-path of an envelope to judge too")
+    ] = None,
+    rcpt: Annotated[
+        list[str] | None, typer.Option("--rcpt", help="forward-path of it; may be repeated")
+    ] = None,
+    fail_on: Annotated[
+        str, typer.Option("--fail-on", help="exit with 1 at: error, warning or info")
+    ] = "error",
+    structure: Annotated[
+        bool, typer.Option("--structure", help="show the MIME tree instead, a JSON line a part")
+    ] = False,
+    explain: Annotated[
+        str | None, typer.Option("--explain", help="say what a rule means: its code or name")
+    ] = None,
+    config: Annotated[
+        str | None, typer.Option("--config", help="configuration file (TOML)")
+    ] = None,
+) -> None:
+    """Lint messages in files. Needs no running sandbox.
+
+    What the variables SANDBOX_MTA_LINT_PROFILE, _SELECT and _IGNORE say holds here too; an option
+    wins. Exit status 1 when there are findings of --fail-on or worse.
+    """
+    from sandbox_mta.linting import command
+
+    chosen = {"lint_profile": profile, "lint_select": select, "lint_ignore": ignore}
+    with errors_as_lines():
+        if explain is not None:
+            raise typer.Exit(command.explain(explain))
+        if structure:
+            raise typer.Exit(command.show_structure(files or ()))
+        try:
+            settings, _ = configuration.load({"config": config, **chosen})
+        except SettingsError as error:
+            raise SettingsError(str(error).replace("--lint-", "--", 1)) from None
+        request = command.Request(
+            files=files or (),
+            options=settings.lint_options,
+            format=format,
+            fail_on=fail_on,
+            reverse_path=mail_from,
+            forward_paths=rcpt or (),
+        )
+        raise typer.Exit(command.lint_files(request))
 
 
 @app.command()

@@ -33,6 +33,7 @@ from pydantic_settings import (
 )
 
 from msa.lint import RULES, choice
+from msa.lint.options import LintOptions
 from msa.lint.profile import DEFAULT, Profile
 from sandbox_mta.mta import schedule
 from sandbox_mta.mta.clock import parse_duration, parse_mode
@@ -275,6 +276,13 @@ class Settings(BaseSettings):
     stages: Annotated[Names, AfterValidator(_stages)] = Field(
         STAGES, description="stages this process runs: `msa,mta,bridge,web`"
     )
+
+    @property
+    def lint_options(self) -> LintOptions:
+        """How messages are linted."""
+        return LintOptions(
+            profile=self.lint_profile, select=self.lint_select, ignore=self.lint_ignore
+        )
 
     @model_validator(mode="after")
     def _check_pairs(self) -> Self:

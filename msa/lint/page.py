@@ -26,12 +26,24 @@ def page(rules: Iterable[Rule] = RULES) -> str:
     return "\n".join([_HEAD, table, "", *(_section(rule) for rule in rules)])
 
 
+def explanation(rule: Rule) -> str:
+    """Return what a rule means and how to mend it, as text for a terminal."""
+    head = f"{rule.code} {rule.name}: {rule.severity}{_elsewhere(rule)}; {rule.reference}"
+    return f"{head}\n\n{rule.documentation}\n\nFix: {rule.fix}"
+
+
+def _elsewhere(rule: Rule) -> str:
+    """Say in which profiles a rule's severity differs."""
+    said = [f"{severity or 'silent'} in {profile}" for profile, severity in rule.profiles.items()]
+    return f" ({', '.join(said)})" if said else ""
+
+
 def _section(rule: Rule) -> str:
     return textwrap.dedent(
         """\
         ## {code}
 
-        **{name}**, {severity}, {reference}.
+        **{name}**, {severity}{elsewhere}, {reference}.
 
         {documentation}
 
@@ -41,6 +53,7 @@ def _section(rule: Rule) -> str:
         code=rule.code,
         name=rule.name,
         severity=rule.severity,
+        elsewhere=_elsewhere(rule),
         reference=rule.reference,
         documentation=_escaped(rule.documentation),
         fix=_escaped(rule.fix),

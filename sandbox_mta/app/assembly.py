@@ -18,7 +18,6 @@ from bridge.rendering.catalogue import Catalogue, find_templates
 from bridge.routing import TopicDefaults
 from bridge.stage import Bridge
 from bridge.submit import Server, SmtpSubmitter
-from msa.lint.options import LintOptions
 from msa.options import Login
 from msa.server import Listening
 from sandbox_mta import logs
@@ -64,7 +63,7 @@ async def assemble(
             instance=folder.instance,
             delivers="mta" in settings.stages,
             after_commit=faults.after_commit(),
-            lint_options=linting(settings),
+            lint_options=settings.lint_options,
             fixes_as=settings.hostname if settings.fix else None,
         )
     except StoreError as error:
@@ -83,13 +82,6 @@ async def assemble(
         raise
     late.open(store.submissions, store.lint, store.sessions)
     return sandbox
-
-
-def linting(settings: Settings) -> LintOptions:
-    """Return what the settings choose of the linter."""
-    return LintOptions(
-        profile=settings.lint_profile, select=settings.lint_select, ignore=settings.lint_ignore
-    )
 
 
 class Sandbox:
