@@ -73,7 +73,7 @@ class _Lane(Lane[SessionRecord, None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._since_pruned = 0
+        self._since_pruned = PRUNE_EVERY  # at first, or short runs would add up
 
     def write(self, items: Sequence[SessionRecord]) -> Steps[Sequence[None]]:
         latest = {session.id: session for session in items}

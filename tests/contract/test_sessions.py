@@ -147,6 +147,20 @@ async def test_pruning_comes_by_itself(
     assert stored <= 10 + store_sessions.PRUNE_EVERY
 
 
+async def test_short_runs_do_not_add_up(
+    address: Address, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_sessions, "KEPT_QUIET", 5)
+    for run in range(4):
+        store = Store(address, instance="one")
+        await store.open()
+        for number in range(4):
+            store.sessions.record(record(f"s-{run}-{number}"))
+        await store.close()
+
+    assert await ids(database) == ["s-2-3", *(f"s-3-{number}" for number in range(4))]
+
+
 async def test_a_flood_is_bounded_while_it_waits(kept: Sessions, database: Database) -> None:
     for number in range(store_sessions.MAX_WAITING + 50):
         kept.record(record(f"s-{number}"))
