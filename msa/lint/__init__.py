@@ -115,7 +115,8 @@ def inspect(
     flaws: list[Judged] = []
     for rule in chosen(rules, options):
         try:
-            flaws += _judged(rule, run(rule, draft), options.profile)
+            if found := run(rule, draft):
+                flaws += _judged(rule, found, options.profile)
         except Exception:
             log.exception("rule %s failed: a bug of ours", rule.code)
     return _placed(draft.content, flaws)

@@ -127,7 +127,8 @@ def _charset_flaws(draft: Draft, part: Part, codec: str) -> Iterator[Flaw]:
         return
     whole = part.body.end - part.body.start <= MAX_TEXT
     try:
-        codecs.getincrementaldecoder(codec)().decode(data, whole)
+        # Only a text that was cut may end inside a character.
+        _ = data.decode(codec) if whole else codecs.getincrementaldecoder(codec)().decode(data)
     except UnicodeError as error:
         at = error.start if isinstance(error, UnicodeDecodeError) else 0
         if part.encoding != "base64" or not any(base64_flaws(draft, part)):  # the cause
@@ -138,7 +139,7 @@ def _charset_flaws(draft: Draft, part: Part, codec: str) -> Iterator[Flaw]:
     if (at := data.find(_REPLACEMENT)) >= 0:
         text = "the text holds U+FFFD, which stands for a lost character"
         yield _decoded_flaw(draft, part, text, at, Severity.WARNING)
-    if (found := _TWICE.search(data)) is not None:
+    if (b"\x83" in data or b"\xa2" in data) and (found := _TWICE.search(data)):
         text = "the text was encoded as UTF-8 twice"
         yield _decoded_flaw(draft, part, text, found.start(), Severity.WARNING)
 

@@ -68,6 +68,7 @@ class Draft:
         self.clients = clients  # mail clients that should show it, as `html.support` names them
         self.message: Message = parse(content)
         self.root: Part = self.message.root
+        self._named: dict[str, dict[str, list[Field]]] = {}
         self._regular: dict[str, bool] = {}
         self._octets: dict[str, bytes] = {}
         self._addresses: dict[int, AddressList] = {}
@@ -75,10 +76,7 @@ class Draft:
     @cached_property
     def fields(self) -> dict[str, list[Field]]:
         """The fields of the message itself by lower-case name."""
-        index: dict[str, list[Field]] = {}
-        for field in self.root.fields:
-            index.setdefault(field.name.lower(), []).append(field)
-        return index
+        return _index(self.root)
 
     @cached_property
     def is_of_a_list(self) -> bool:
@@ -189,7 +187,12 @@ class Draft:
 
     def named(self, part: Part, name: str) -> Sequence[Field]:
         """Return a part's fields of a name, given in lower case."""
-        return self.fields.get(name, ()) if part is self.root else part.named(name)
+        if part is self.root:
+            return self.fields.get(name, ())
+        index = self._named.get(part.path)
+        if index is None:
+            index = self._named[part.path] = _index(part)
+        return index.get(name, ())
 
     def disposition(self, part: Part) -> Structured:
         """Return a part's first Content-Disposition, read; its token is "" without one."""
@@ -257,6 +260,13 @@ class Draft:
             .startswith(wanted)
             for stray in self.root.strays
         )
+
+
+def _index(part: Part) -> dict[str, list[Field]]:
+    index: dict[str, list[Field]] = {}
+    for field in part.fields:
+        index.setdefault(field.name.lower(), []).append(field)
+    return index
 
 
 def _own(part: Part) -> Iterator[Part]:

@@ -3,6 +3,7 @@
 import codecs
 import re
 from encodings.aliases import aliases
+from functools import lru_cache
 
 UNDECLARED = ""  # a charset nobody named: UTF-8 when it fits, else windows-1252
 
@@ -25,6 +26,7 @@ _CODECS = (
 )
 
 
+@lru_cache(maxsize=128)
 def codec_name(charset: str) -> str | None:
     """Return Python's name of a charset, or None when no codec of ours knows it."""
     if not _NAME.fullmatch(charset):
