@@ -136,7 +136,7 @@ def _charset_flaws(draft: Draft, part: Part, codec: str) -> Iterator[Flaw]:
         return
     if codec != "utf_8":
         return
-    if (at := data.find(_REPLACEMENT)) >= 0:
+    if b"\xef" in data and (at := data.find(_REPLACEMENT)) >= 0:
         text = "the text holds U+FFFD, which stands for a lost character"
         yield _decoded_flaw(draft, part, text, at, Severity.WARNING)
     if (b"\x83" in data or b"\xa2" in data) and (found := _TWICE.search(data)):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from msa.lint.draft import Draft
 from msa.lint.finding import Flaw, Severity
 from msa.lint.rule import Rule, rule
-from msa.message.decoding import MAX_BASE64_LINE
+from msa.message.decoding import AFTER_SPACE, MAX_BASE64_LINE
 from msa.message.tree import Part, Span
 
 OVER_127 = re.compile(rb"[\x80-\xff]")
@@ -22,8 +22,6 @@ _DATA = re.compile(rb"[A-Za-z0-9+/]")
 # The first finds what no encoder should write, the second what no decoder has to take.
 _QP_UNUSUAL = re.compile(rb"=(?![0-9A-F]{2}|\r?\n|\Z)")
 _QP_BAD = re.compile(rb"=(?![0-9A-Fa-f]{2}|[ \t]{0,998}(?:\r?\n|\Z))")
-# Found by its LF and a look behind: a tenth of the time of looking at each space.
-_AFTER_SPACE = re.compile(rb"\n(?:(?<=[ \t]\r\n)|(?<=[ \t]\n))")
 
 
 @rule(
@@ -78,7 +76,7 @@ def quoted_printable_broken(draft: Draft) -> Iterator[Flaw]:
         if not draft.is_ascii and (found := OVER_127.search(draft.content, start, end)):
             text = "an octet over 127 is not encoded"
             yield draft.flaw(text, found.start(), found.end(), part)
-        if (after := _AFTER_SPACE.search(draft.content, start, end)) is not None:
+        if (after := AFTER_SPACE.search(draft.content, start, end)) is not None:
             text = "a line ends in a space, which is lost on the way"
             stop = after.start() - (draft.content[after.start() - 1] == 0x0D)
             yield draft.flaw(text, stop - 1, stop, part, severity=Severity.WARNING)

@@ -55,6 +55,17 @@ OF_A_MESSAGE = (
     b"\xe9",
     b"\xc3\x83\xc2\xa9",
     b"Dear None,",
+    b"Content-Type: multipart/alternative; boundary=b; boundary*0=c",
+    b"Content-Type: multipart/related; type=text/html; boundary=bb",
+    b"Content-Type: text/html; charset=utf8",
+    b"Content-Type: (x) application/pdf; name=a.exe",
+    b'Content-Disposition: attachment; filename="=?utf-8?q?a?="; filename*1=b',
+    *(b"Content-Transfer-Encoding: uu", b"Content-ID: <a@b>", b"<img src='cid:a@b'>"),
+    *(b"<meta charset=latin1>", b"; filename=a/b", b"text/", b"= \r\n", b"=c3=", b" \r\n"),
+    *(b"List-Unsubscribe: <https://b.example/u>", b"List-Id: x", b"Precedence: bulk"),
+    b"List-Unsubscribe-Post: List-Unsubscribe=One-Click",
+    b"DKIM-Signature: v=1; h=from:to; b=;",
+    *(b"x" * 80, b"x" * 1_000),
 )
 OF_A_SESSION = (
     *(f"{verb} ".encode() for verb in SYNTAX),

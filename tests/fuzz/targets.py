@@ -12,6 +12,7 @@ from msa.address import Mailbox, Malformed, parse_mailbox, read_forward_path, re
 from msa.envelope import Envelope, Recipient
 from msa.lint import MAX_FINDINGS, RULES, Draft, lint, run
 from msa.lint.finding import MAX_EVIDENCE, Flaw
+from msa.lint.profile import PROFILES
 from msa.message import Part, Span, parse
 from msa.message.date import read_date
 from msa.message.mailbox import read_addresses
@@ -164,17 +165,19 @@ ENVELOPES = (
 def linter(octets: bytes) -> None:
     """No rule raises, and every finding lies in the message.
 
-    The first octet chooses the envelope. `lint` itself swallows what a rule raises.
+    The first octet chooses envelope and profile. `lint` itself swallows what a rule raises.
     """
-    envelope = ENVELOPES[octets[0] % len(ENVELOPES)] if octets else None
+    choice = octets[0] if octets else 0
+    envelope = ENVELOPES[choice % len(ENVELOPES)]
+    profile = PROFILES[choice // len(ENVELOPES) % len(PROFILES)]
     content = octets[1:]
-    draft = Draft(content, envelope)
+    draft = Draft(content, envelope, profile=profile)
     for rule in RULES:
         flaws = run(rule, draft)
         assert len(flaws) <= MAX_FINDINGS
         for flaw in flaws:
             check_flaw(flaw, content)
-    for finding in lint(content, envelope):
+    for finding in lint(content, envelope, profile=profile):
         assert finding.evidence.isprintable()
         assert finding.text.isprintable()
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from msa.envelope import Envelope, Recipient
 from msa.lint import MAX_FINDINGS, RULES, Draft, lint, run
+from msa.lint.profile import PROFILES, Profile
 from msa.message import parse
 from msa.message.decoding import encoded_offsets, is_regular_base64, octets
 from tests.fuzz import targets
@@ -37,7 +38,29 @@ def damaged(draw: st.DrawFn) -> bytes:
     return content
 
 
-ANY = CONTENTS | damaged()
+@st.composite
+def rearranged(draw: st.DrawFn) -> bytes:
+    """A message of the corpus with whole lines doubled, dropped, swapped, folded or borrowed."""
+    lines = draw(st.sampled_from(CORPUS)).split(b"\r\n")
+    for _ in range(draw(st.integers(1, 5))):
+        at = draw(st.integers(0, len(lines) - 1))
+        match draw(st.sampled_from(["double", "drop", "swap", "fold", "borrow"])):
+            case "double":
+                lines.insert(at, lines[at])
+            case "drop" if len(lines) > 1:
+                del lines[at]
+            case "swap":
+                other = draw(st.integers(0, len(lines) - 1))
+                lines[at], lines[other] = lines[other], lines[at]
+            case "fold":
+                lines[at] = lines[at].replace(b" ", b"\r\n\t", 1)
+            case "borrow":
+                lender = draw(st.sampled_from(CORPUS)).split(b"\r\n")
+                lines.insert(at, draw(st.sampled_from(lender)))
+    return b"\r\n".join(lines)
+
+
+ANY = CONTENTS | damaged() | rearranged()
 PATHS = st.text(max_size=12) | st.sampled_from(
     ["", "a@b", "a@b.example", "@r:a@b", "a@[1]", "\udce9@x"]
 )
@@ -49,17 +72,19 @@ ENVELOPES = st.none() | st.builds(
 )
 
 
-@settings(max_examples=400, deadline=None)
-@given(ANY, ENVELOPES)
+@settings(max_examples=600, deadline=None)
+@given(ANY, ENVELOPES, st.sampled_from(PROFILES))
 def test_no_rule_raises_and_every_finding_lies_in_the_message(
-    content: bytes, envelope: Envelope | None
+    content: bytes, envelope: Envelope | None, profile: Profile
 ) -> None:
-    draft = Draft(content, envelope)
+    draft = Draft(content, envelope, profile=profile)
+    paths = {"envelope", *(part.path for part in draft.parts)}
     for rule in RULES:
         flaws = run(rule, draft)
         assert len(flaws) <= MAX_FINDINGS
         for flaw in flaws:
             targets.check_flaw(flaw, content)
+            assert flaw.part in paths
 
 
 @settings(max_examples=200, deadline=None)
