@@ -173,6 +173,8 @@ def _path(verb: bytes, line: bytes) -> str | None:
         return None
     try:
         said, argument = read_verb(line)
+        if said.encode() != verb:
+            return None
         keyword = "FROM:" if said == "MAIL" else "TO:"
         return read_path(said, keyword, argument, reply.malformed_forward_path)[0]
     except Refused:
