@@ -150,6 +150,8 @@ class SubmissionServer(SMTP):
             await self._flush()
         except OSError as error:  # of the connection or of TLS; the store's are caught nearer
             log.debug("connection with %s ended: %s", self.host, error)
+        except Exception:
+            log.exception("the connection with %s failed: a bug of ours", self.host)
         finally:
             assert self._timeout_handle is not None
             self._timeout_handle.cancel()

@@ -311,6 +311,23 @@ async def test_a_failing_store_is_explained_in_the_log_alone(
     assert "disk on fire" in caplog.text
 
 
+async def test_a_fault_outside_of_the_store_is_in_the_log_and_ends_that_connection_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def without_entropy() -> str:
+        raise NotImplementedError("no source of randomness")
+
+    async with serving() as listening:
+        listening.new_id = without_entropy
+        async with connected(listening) as client, connected(listening) as other:
+            await client.say(MESSAGE)
+            await asyncio.wait_for(client.reader.read(), PATIENCE_S)
+            await other.say(b"NOOP\r\n")
+            await other.hear("250 2.0.0 Ok")
+
+    assert [r.exc_info[0] for r in caplog.records if r.exc_info] == [NotImplementedError]
+
+
 async def test_a_refused_message_is_recorded_with_its_reply_and_findings() -> None:
     store = MemoryStore()
     options = ServerOptions(lint="reject")
