@@ -64,7 +64,7 @@ def seeds(name: str) -> Iterator[bytes]:
     elif name in FEW:
         yield from FEW[name]
     else:
-        prefix = b"\1" if name == "linter" else b""
+        prefix = b"\1" if name in ("linter", "fixes") else b""
         yield from (prefix + path.read_bytes() for path in sorted(CORPUS.glob("*/*.eml")))
     for path in sorted((REGRESSIONS / name).glob("*")):
         yield path.read_bytes()

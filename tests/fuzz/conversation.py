@@ -5,6 +5,7 @@ from msa.command import Chunk, CommandLines
 from msa.content import ChunkReader, ContentReader
 from msa.envelope import Submission
 from msa.options import ServerOptions
+from msa.recorder import Recorder
 from msa.reply import Reply
 from msa.session import Session
 from tests.dialogues.serving import NOW
@@ -18,6 +19,7 @@ class Conversation:
 
     def __init__(self, options: ServerOptions, address: str = "127.0.0.1") -> None:
         self.session = Session(options, address)
+        self.recorder = Recorder(started_s=0.0, now=lambda: NOW, new_id=lambda: "r-1")
         self.replies: list[Reply] = []
         self.accepted: list[Submission] = []
         self.has_ended = False
@@ -46,12 +48,13 @@ class Conversation:
         return True
 
     def _obey(self, line: bytes) -> None:
+        self.recorder.heard(line, 0.0, self.session)
         answer = self.session.hear(line)
         chunk = self.session.chunk
         if chunk is not None:
             self._chunk = chunk, ChunkReader(chunk.size, keep=answer.code == 250), answer
             return
-        self.replies.append(answer)
+        self._say(answer)
         if answer.code == 354:
             self._content = ContentReader(self._buffer, self._options.max_size)
         elif answer.code == 220:
@@ -64,7 +67,7 @@ class Conversation:
         if not reader.take(self._buffer):
             return False
         content = reader.content()
-        self.replies.append(reply.TOO_BIG if content is None else self._accept(content))
+        self._say(reply.TOO_BIG if content is None else self._accept(content))
         self.session.reset()
         self._content = None
         return True
@@ -77,11 +80,20 @@ class Conversation:
             answer = answer if content is None else self._accept(content)
         if chunk.is_last:
             self.session.reset()
-        self.replies.append(answer)
+        self._say(answer)
         self._chunk = None
         return True
 
     def _accept(self, content: bytes) -> Reply:
         number = f"s-{len(self.accepted) + 1}"
-        self.accepted.append(self.session.submission(content, id=number, accepted_at=NOW))
-        return reply.queued(number)
+        said = self.recorder.content(len(content))
+        self.accepted.append(
+            self.session.submission(content, id=number, accepted_at=NOW, transcript=said)
+        )
+        answer = reply.queued(number)
+        self.recorder.judged(number, answer)
+        return answer
+
+    def _say(self, answer: Reply) -> None:
+        self.recorder.said(answer, answer.wire())
+        self.replies.append(answer)

@@ -10,6 +10,7 @@ from bridge.event import EventRef, Record
 from bridge.formats import identify, read_event
 from msa.address import Mailbox, Malformed, parse_mailbox, read_forward_path, read_reverse_path
 from msa.envelope import Envelope, Recipient
+from msa.fix import Context, _sorted_out, apply
 from msa.lint import MAX_FINDINGS, RULES, Draft, lint, run
 from msa.lint.finding import MAX_EVIDENCE, Flaw
 from msa.lint.profile import PROFILES
@@ -22,8 +23,10 @@ from msa.message.view import View
 from msa.message.words import decode_words
 from msa.options import ServerOptions
 from msa.proxy import NoHeader, take_header
+from msa.recorder import MAX_REFUSALS
 from msa.reply import Refused, Reply
-from tests.dialogues.serving import tls_context
+from msa.transcript import MAX_TEXT
+from tests.dialogues.serving import NOW, tls_context
 from tests.fuzz.conversation import Conversation
 
 
@@ -51,6 +54,7 @@ def session(octets: bytes) -> None:
             (one.envelope, one.content) for one in cut.accepted
         ]
     assert all(len(one.content) <= options.max_size for one in whole.accepted)
+    check_record(whole)
 
 
 def _options(choice: int) -> ServerOptions:
@@ -76,6 +80,18 @@ def check_reply(said: Reply) -> None:
         assert line[:3] == wire[:3]
         assert b"\r" not in line
         assert b"\n" not in line
+
+
+def check_record(conversation: Conversation) -> None:
+    """Each refusal is recorded, and the transcript is lines of printable ASCII, bounded."""
+    record = conversation.recorder.record(conversation.session)
+    assert record.refused == sum(said.code >= 400 for said in conversation.replies)
+    assert len(record.refusals) <= min(record.refused, MAX_REFUSALS)
+    assert record.messages == len(conversation.accepted)
+    for text in (record.transcript, *(one.transcript for one in conversation.accepted)):
+        assert text.isascii()
+        assert all(line.isprintable() for line in text.split("\n"))
+        assert len(text) <= MAX_TEXT + 100  # with the note of what was left out
 
 
 def address(octets: bytes) -> None:
@@ -182,6 +198,24 @@ def linter(octets: bytes) -> None:
         assert finding.text.isprintable()
 
 
+CONTEXT = Context(id="7N42cgS2", hostname="mail.example", accepted_at=NOW, user="ada@example.org")
+
+
+def fixes(octets: bytes) -> None:
+    """Fixes are edits in order that don't overlap, and what is fixed needs no fix.
+
+    The first octet chooses the envelope. `fix` itself swallows what goes wrong.
+    """
+    envelope = ENVELOPES[octets[0] % len(ENVELOPES)] if octets else None
+    content = octets[1:]
+    edits = _sorted_out(Draft(content, envelope), CONTEXT).edits
+    at = 0
+    for edit in edits:
+        assert at <= edit.start <= edit.end <= len(content)
+        at = edit.end
+    assert _sorted_out(Draft(apply(content, edits), envelope), CONTEXT).edits == ()
+
+
 def check_flaw(flaw: Flaw, content: bytes) -> None:
     """A flaw lies in the message and quotes what stands there."""
     if flaw.offset is None:
@@ -233,6 +267,7 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "tree": tree,
     "view": view,
     "linter": linter,
+    "fixes": fixes,
     "proxy": proxy,
     "event": event,
 }

@@ -15,7 +15,7 @@ from msa.options import ServerOptions
 from msa.session import MAX_NONSENSE
 from tests.dialogues.serving import tls_context
 from tests.fuzz.conversation import Conversation
-from tests.fuzz.targets import check_reply
+from tests.fuzz.targets import check_record, check_reply
 
 MAX_SIZE = 60  # octets
 MAX_RECIPIENTS = 3
@@ -153,6 +153,9 @@ class Client(RuleBasedStateMachine):
             (len(one.envelope.recipients), one.content) for one in self.server.accepted
         ]
         assert self.server.has_ended == self.model.has_ended
+        check_record(self.server)
+        shown = self.server.recorder.record(self.server.session).transcript.encode()
+        assert not any(secret in shown for secret in (PLAIN, LOGIN, CRAM, BEARER))
 
     @rule(verb=st.sampled_from(["EHLO", "HELO"]))
     def greet(self, verb: str) -> None:
@@ -248,5 +251,5 @@ class Client(RuleBasedStateMachine):
         self.send([])
 
 
-Client.TestCase.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
+Client.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
 TestSession = Client.TestCase
