@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from msa.auth.resolver import Resolver as Resolver  # what lint asks of DNS
 from msa.envelope import Submission
 from msa.fix.edit import Fixed
 from msa.lint.finding import Finding

@@ -14,6 +14,7 @@ from msa.lint import (
     address,
     ambiguity,
     attachment,
+    authentication,
     body,
     charset,
     encoding,
@@ -73,6 +74,7 @@ RULES: tuple[Rule, ...] = (
     *mail_clients.RULES,
     *link.RULES,
     *mailing_list.RULES,
+    *authentication.RULES,
     *security.RULES,
     *ambiguity.RULES,
 )

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator
 
+from msa.auth.exchangers import Reach
+from msa.auth.names import domain_of
 from msa.lint.draft import ADDRESS_FIELDS, Draft
 from msa.lint.finding import Flaw, Severity
 from msa.lint.rule import Rule, rule
@@ -112,8 +114,43 @@ def _troubles(draft: Draft, field: Field, kind: TroubleKind) -> Iterator[Flaw]:
             yield draft.flaw(f"{trouble.text}, in the {field.name} field", start, end)
 
 
+@rule(
+    "ADR009",
+    "address-domain-takes-no-mail",
+    Severity.WARNING,
+    "RFC 7505, RFC 5321 section 5.1",
+    fix="Correct the domain, or publish an MX record for it.",
+)
+def domain_takes_no_mail(draft: Draft) -> Iterator[Flaw]:
+    """The domain of an address takes no mail: it has a null MX, or neither MX nor address.
+
+    Mail to it, and an answer to an author there, can't be delivered. Many servers refuse a
+    message whose sender has such a domain (550 5.7.27, 550 5.1.8). Silent until DNS is asked.
+
+    Look for a typing error; check domains when users type them in.
+    """
+    if not draft.facts.reach:
+        return
+    told: set[str] = set()
+    for field, mailbox in draft.mailboxes:
+        domain = domain_of(mailbox.address.decode("utf-8", "replace"))
+        why = _UNREACHED.get(draft.facts.reach.get(domain or "", Reach.UNKNOWN))
+        if domain is None or why is None or domain in told:
+            continue
+        told.add(domain)
+        start = field.value_start + mailbox.start
+        text = f"mail for {domain} can't be delivered: {why}"
+        yield draft.flaw(text, start, field.value_start + mailbox.end)
+
+
+_UNREACHED = {
+    Reach.NULL_MX: "it has a null MX record",
+    Reach.NO_ADDRESS: "it has neither an MX record nor an address",
+}
+
 RULES: tuple[Rule, ...] = (
     syntax,
     domain_unqualified,
     unquoted_specials,
+    domain_takes_no_mail,
 )

@@ -6,6 +6,8 @@ from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
 
+from msa.auth.names import domain_of
+from msa.auth.signature import Kind, Reading, read_signature
 from msa.envelope import Envelope
 from msa.lint.facts import NOTHING, Facts
 from msa.lint.finding import MAX_EVIDENCE, Flaw, Severity
@@ -26,6 +28,7 @@ ADDRESS_FIELDS = (
 MAX_TEXT = 1_048_576  # encoded octets of one text that are decoded; a long newsletter has 200 KB
 MAX_PAGES = 8  # HTML bodies of one message; an honest one has one, or two
 _BEFORE_NAME = b"\xef\xbb\xbf> \t"  # a byte order mark, mbox's quote, a space too many
+MAX_SIGNATURES = 20  # of one message that are read
 MAX_LOOK_ALIKES = 1_000  # of one message that are remembered
 _NOTHING_SAID = Structured("", ())
 _LOOK_ALIKE = re.compile(rb"(?:\r\n|\r|\n)\0?\.\0?(?=(\r\n|\r|\n))")
@@ -222,6 +225,25 @@ class Draft:
             for field in part.fields
             if find(b"=?", field.value_start, field.value_end) >= 0
         )
+
+    @cached_property
+    def signatures(self) -> tuple[tuple[Field, Reading], ...]:
+        """The DKIM-Signature fields, at most MAX_SIGNATURES, each read."""
+        fields = self.fields.get(Kind.DKIM, [])[:MAX_SIGNATURES]
+        return tuple((each, read_signature(self.value(each), Kind.DKIM)) for each in fields)
+
+    @cached_property
+    def author_domain(self) -> str | None:
+        """The ASCII domain of the first author; None without one that DNS could know."""
+        for field in self.fields.get("from", ())[:1]:
+            for mailbox in self.addresses(field).mailboxes[:1]:
+                return domain_of(mailbox.address.decode("utf-8", "replace"))
+        return None
+
+    @property
+    def reverse_path_domain(self) -> str | None:
+        """The ASCII domain of the reverse-path; None without one."""
+        return None if self.envelope is None else domain_of(self.envelope.reverse_path)
 
     def value(self, field: Field) -> bytes:
         """Return a field's value as written."""

@@ -26,8 +26,7 @@ class SimulatedDns:
     def __init__(self, zones: Sequence[Zone]) -> None:
         """Read the zones; raises `dns.exception.DNSException` for a broken master file."""
         self._faults = {name: fault for zone in zones for name, fault in zone.faults.items()}
-        self._resolver = dns.resolver.Resolver(configure=False)
-        self._resolver.nameservers = [_ZoneNameserver([_parsed(zone) for zone in zones])]
+        self._resolver = resolver_over([_parsed(zone) for zone in zones])
 
     def exchangers(self, name: str) -> Answer:
         """Look up the MX records of a name."""
@@ -72,6 +71,13 @@ class SimulatedDns:
                 for *_, reason, _ in error.kwargs["errors"]
             )
             return Answer(Result.LOOP if looped else Result.SERVFAIL, name)
+
+
+def resolver_over(zones: Sequence[dns.zone.Zone]) -> dns.resolver.Resolver:
+    """Return a resolver that asks nothing but the given zones."""
+    resolver = dns.resolver.Resolver(configure=False)
+    resolver.nameservers = [_ZoneNameserver(zones)]
+    return resolver
 
 
 class _ZoneNameserver(dns.nameserver.Nameserver):
