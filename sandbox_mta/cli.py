@@ -212,6 +212,25 @@ def lint_command(  # noqa: PLR0913 # its options are a contract
 
 
 @app.command()
+def address(
+    texts: Annotated[list[str] | None, typer.Argument(help="addresses, without names")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
+    jsonl: Annotated[
+        bool, typer.Option("--jsonl", help="read one JSON string a line from stdin; implies --json")
+    ] = False,
+) -> None:
+    """Grade addresses: valid, unusual, commented, obsolete, unroutable or invalid.
+
+    DNS is not asked. Exit status 1 when any is invalid.
+    """
+    from sandbox_mta.linting import command
+
+    with errors_as_lines():
+        status = command.grade_addresses(texts or (), as_json=as_json, from_stdin=jsonl)
+        raise typer.Exit(status)
+
+
+@app.command()
 @with_settings("database", "data")
 def migrate(settings: Settings, _origins: Origins) -> None:
     """Bring the database's tables up to date. `serve` does it by itself at its start."""

@@ -1,4 +1,4 @@
-"""What the command `lint` does with its arguments."""
+"""What the commands `lint` and `address` do with their arguments."""
 
 import os
 import sys
@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from msa.envelope import Envelope, Recipient
+from msa.grade import Grade
 from msa.lint import RULES, LintOptions, Severity
 from msa.lint.choice import UnknownRule, named
 from msa.lint.page import explanation
-from sandbox_mta.linting import json_lines, report
+from sandbox_mta.linting import addresses, json_lines, report
 from sandbox_mta.linting.messages import FileMessage, read_messages
 from sandbox_mta.linting.run import File, Tally, printable, run
 
@@ -85,6 +86,21 @@ def explain(word: str) -> int:
         raise CantLint(str(error)) from None
     report.write(["\n\n\n".join(map(explanation, rules))], sys.stdout)
     return 0
+
+
+def grade_addresses(texts: Sequence[str], *, as_json: bool, from_stdin: bool) -> int:
+    """Grade addresses, given or one JSON string a line on stdin; returns the exit status."""
+    if from_stdin == bool(texts):
+        raise CantLint("give addresses, or --jsonl and one JSON string a line on stdin")
+    grades: set[Grade] = set()
+    given = addresses.read_lines(sys.stdin.buffer) if from_stdin else texts
+    try:
+        report.write(
+            addresses.lines(given, as_json=as_json or from_stdin, grades=grades), sys.stdout
+        )
+    except addresses.BadLine as error:
+        raise CantLint(str(error)) from None
+    return int(Grade.INVALID in grades)
 
 
 def _files(names: Sequence[str]) -> Iterator[File]:

@@ -147,7 +147,7 @@ def test_an_envelope_is_judged_when_it_is_given() -> None:
         (["--format", "xml"], "there is no format 'xml'; there are text, jsonl, sarif, junit"),
         (["--fail-on", "fatal"], "there is no severity 'fatal'; there are error, warning, info"),
         (["--profile", "x"], "--profile: lint_profile: Input should be 'txn', 'bulk', "),
-        (["--select", "HDR07"], "there is no rule 'HDR07'; did you mean HDR007?"),
+        (["--select", "bcc-presnt"], "there is no rule 'bcc-presnt'; did you mean bcc-present?"),
         (["--explain", "bare-fl"], "there is no rule 'bare-fl'; did you mean bare-lf?"),
         (["--mail-from", "a@b.example"], "an envelope has --mail-from and at least one --rcpt"),
     ],
