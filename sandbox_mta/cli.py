@@ -120,7 +120,7 @@ def serve(settings: Settings, _origins: Origins) -> None:
 
 
 @app.command()
-@with_settings("database", "data")
+@with_settings("database", "data", "hostname")
 def dump(
     settings: Settings,
     _origins: Origins,
@@ -137,16 +137,27 @@ def dump(
     content: Annotated[
         bool, typer.Option("--content", help="add the octets to each object, as base64")
     ] = False,
+    version: Annotated[
+        str,
+        typer.Option(
+            "--version",
+            help="which octets: submitted, fixed (RFC 6409) or delivered (with trace fields)",
+        ),
+    ] = "submitted",
 ) -> None:
     """Write stored messages out, in order of arrival. Needs no running sandbox.
 
     Words of a query are ANDed: to: from: subject: state: kind: template: after: before: id:, quotes
     for several words, - for not.
     """
+    from sandbox_mta.app.reading import Form
     from sandbox_mta.app.reading import dump as run
 
-    count = asyncio.run(run(settings, query or "", format, output, with_content=content))
-    _say(f"{count} message{'' if count == 1 else 's'}")
+    form = Form(name=format, output=output, with_content=content, version=version)
+    dumped = asyncio.run(run(settings, query or "", form))
+    if dumped.left_out:
+        _say(f"{dumped.left_out} left out: refused, or not linted yet, and so never {version}")
+    _say(f"{dumped.written} message{'' if dumped.written == 1 else 's'}")
 
 
 @app.command("lint")

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from sandbox_mta.store.stored import StoredMessage
 
 Messages = AsyncIterator[StoredMessage]
-Content = Callable[[str], Awaitable[bytes]]  # the octets of a message by its id
+Content = Callable[[StoredMessage], Awaitable[bytes]]  # the octets of a message
 
 FORMATS = ("jsonl", "eml", "mbox")
 
@@ -84,17 +84,17 @@ async def write_jsonl(messages: Messages, content: Content | None, to: BinaryIO)
     async for message in messages:
         line = as_dict(message)
         if content is not None:
-            line["content"] = base64.b64encode(await content(message.id)).decode("ascii")
+            line["content"] = base64.b64encode(await content(message)).decode("ascii")
         to.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
         count += 1
     return count
 
 
 async def write_eml(messages: Messages, content: Content, folder: Path) -> int:
-    """Write each message as `<id>.eml`, its octets as submitted. Return the count."""
+    """Write each message as `<id>.eml`, its octets as `content` gives them. Return the count."""
     count = 0
     async for message in messages:
-        _write_file(folder, f"{message.id}.eml", await content(message.id))
+        _write_file(folder, f"{message.id}.eml", await content(message))
         count += 1
     return count
 
@@ -114,7 +114,7 @@ async def write_mbox(messages: Messages, content: Content, to: BinaryIO) -> int:
         sender = message.reverse_path if message.reverse_path.isascii() else ""
         from_line = f"From {sender.replace(' ', '_') or 'MAILER-DAEMON'} {at.ctime()}"
         to.write(from_line.encode("ascii", "replace") + b"\n")
-        for line in (await content(message.id)).replace(b"\r\n", b"\n").splitlines(keepends=True):
+        for line in (await content(message)).replace(b"\r\n", b"\n").splitlines(keepends=True):
             # mboxrd: a quoted From line gains one more ">", so that quoting can be undone.
             is_from = line.lstrip(b">").startswith(b"From ")
             to.write(b">" + line if is_from else line)

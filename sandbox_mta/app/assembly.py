@@ -205,6 +205,7 @@ class Sandbox:
             self._control,
             self,
             smtp=settings.smtp,
+            hostname=settings.hostname,
             hosts=settings.http_hosts if is_loopback(host) else None,
             stopping=self._ending,
         )

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -14,29 +15,74 @@ from sandbox_mta.store.database import Database, StoreError, parse_url
 from sandbox_mta.store.inbox import Inbox
 from sandbox_mta.store.migrations import migrate as migrate_store
 from sandbox_mta.store.query import Query, QueryError, parse_query
+from sandbox_mta.store.stored import StoredMessage
+from sandbox_mta.store.versions import VERSIONS, Version, missing, version
 
 
-async def dump(
-    settings: Settings, text: str, form: str, output: Path | None, *, with_content: bool
-) -> int:
-    """Write the messages that a query finds, and return how many; raises `Trouble`."""
-    query = _read(text)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """How messages are written out."""
+
+    name: str  # one of `dump.FORMATS`
+    output: Path | None = None  # None: standard output
+    with_content: bool = False  # of a JSON line
+    version: str = "submitted"
+
+
+@dataclass(slots=True)
+class Dumped:
+    """How many messages were written, and how many have no such version."""
+
+    written: int = 0
+    left_out: int = 0
+
+
+async def dump(settings: Settings, text: str, wanted: Form) -> Dumped:
+    """Write the messages that a query finds; raises `Trouble`."""
+    query, form, output = _read(text), wanted.name, wanted.output
     if form not in writing.FORMATS:
         raise Trouble(f"no format {form!r}; there are {', '.join(writing.FORMATS)}")
     if form == "eml" and output is None:
         raise Trouble("eml files need a folder; name one with --output")
+    which = _version(wanted)
+    dumped = Dumped()
     async with _inbox(settings) as inbox:
 
-        async def content(identifier: str) -> bytes:
-            return await inbox.content(identifier) or b""
+        async def content(message: StoredMessage) -> bytes:
+            octets = await inbox.content(message.id) or b""
+            return version(message, octets, which, settings.hostname)
 
-        messages = inbox.stream(query)
+        messages = _having(inbox.stream(query), which, dumped)
         if form == "eml" and output is not None:
-            return await writing.write_eml(messages, content, output)
+            dumped.written = await writing.write_eml(messages, content, output)
+            return dumped
         with _opened(output) as to:
             if form == "mbox":
-                return await writing.write_mbox(messages, content, to)
-            return await writing.write_jsonl(messages, content if with_content else None, to)
+                dumped.written = await writing.write_mbox(messages, content, to)
+            else:
+                of_each = content if wanted.with_content else None
+                dumped.written = await writing.write_jsonl(messages, of_each, to)
+    return dumped
+
+
+def _version(wanted: Form) -> Version:
+    known = {str(name): name for name in VERSIONS}
+    if wanted.version not in known:
+        raise Trouble(f"no version {wanted.version!r}; there are {', '.join(known)}")
+    if wanted.version != "submitted" and wanted.name == "jsonl" and not wanted.with_content:
+        raise Trouble("--version is about octets; add --content, or take --format eml or mbox")
+    return known[wanted.version]
+
+
+async def _having(
+    messages: AsyncIterator[StoredMessage], wanted: Version, dumped: Dumped
+) -> AsyncIterator[StoredMessage]:
+    """Pass on the messages that have a version, and count the others."""
+    async for message in messages:
+        if missing(message, wanted):
+            dumped.left_out += 1
+        else:
+            yield message
 
 
 def _read(text: str) -> Query:

@@ -13,6 +13,7 @@ from sandbox_mta.store import loading, reading
 from sandbox_mta.store.clearing import BATCH_MESSAGES, bounded, delete, mark
 from sandbox_mta.store.database import Database, StoreError
 from sandbox_mta.store.evidence import Evidence
+from sandbox_mta.store.fix_rows import read_fixed
 from sandbox_mta.store.loading import chunks
 from sandbox_mta.store.query import Query
 from sandbox_mta.store.reading import AnyRow
@@ -299,6 +300,7 @@ async def _messages(
     numbers = [row.number for row in rows]
     recipients = await loading.load_recipients(connection, numbers)
     findings = await loading.load_findings(connection, numbers)
+    fixes = await loading.load_fixes(connection, numbers)
     origins = await loading.load_origins(connection, [row.id for row in rows])
     return tuple(
         StoredMessage(
@@ -311,6 +313,7 @@ async def _messages(
             parent_id=row.parent_id,
             recipients=tuple(recipients.get(row.number, ())),
             findings=tuple(findings.get(row.number, ())),
+            fixed=None if row.fixed_at is None else read_fixed(fixes.get(row.number, ())),
         )
         for row in rows
     )

@@ -25,6 +25,7 @@ from sandbox_mta.store.tables import (
     event_messages,
     events,
     findings,
+    fixes,
     recipients,
     statuses,
     submissions,
@@ -115,6 +116,19 @@ async def load_findings(
         findings.c.submission,
         numbers,
         lambda row: (row.submission, reading.finding(row)),
+    )
+
+
+async def load_fixes(
+    connection: AsyncConnection, numbers: Sequence[int]
+) -> Mapping[int, list[Sequence[Any]]]:
+    """Return the fixes of each submission as `fix_rows.read_fixed` takes them."""
+    return await _grouped(
+        connection,
+        select(fixes).order_by(fixes.c.submission, fixes.c.n),
+        fixes.c.submission,
+        numbers,
+        lambda row: (row.submission, tuple(row)[2:]),
     )
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from bridge.ports import EventState
 from msa.envelope import Client, Kind
+from msa.fix.edit import Fixed
 from msa.lint.finding import Finding, Severity
 from sandbox_mta.mta.ports import Attempt
 from sandbox_mta.mta.status import Action, State, action_of
@@ -106,6 +107,7 @@ class StoredMessage(StoredHead):
     parent_id: str | None
     recipients: tuple[StoredRecipient, ...]
     findings: tuple[Finding, ...]
+    fixed: Fixed | None = None  # None: nobody has looked for fixes, or not yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

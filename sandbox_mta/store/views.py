@@ -1,5 +1,5 @@
 """The views for people: `v_messages`, `v_recipients`, `v_findings`, `v_timeline`, `v_events`,
-`v_refusals`, `v_sessions`, `v_transcripts`.
+`v_refusals`, `v_sessions`, `v_transcripts`, `v_fixes`.
 
 They are stable; docs/sql.md describes every column. The text is the same for all databases but
 for two expressions: a time as text, and a concatenation. Names that are reserved somewhere (column,
@@ -140,6 +140,14 @@ FROM submissions s
 JOIN findings f ON f.submission = s.number"""
 
 
+def _fixes(_: _Dialect) -> str:
+    return """\
+SELECT s.id AS submission_id, f.n, f.name, f.part, f.`offset`, f.size_octets, f.octets, f.encoding,
+  f.text, f.reference, f.reason
+FROM submissions s
+JOIN fixes f ON f.submission = s.number"""
+
+
 def _timeline(sql: _Dialect) -> str:
     """Stack the steps of every recipient: of its message first, then its own.
 
@@ -225,6 +233,7 @@ _VIEWS: Mapping[str, Callable[[_Dialect], str]] = {
     "v_messages": _messages,
     "v_recipients": _recipients,
     "v_findings": _findings,
+    "v_fixes": _fixes,
     "v_timeline": _timeline,
     "v_events": _events,
     "v_refusals": _refusals,

@@ -10,24 +10,26 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from sandbox_mta.store.inbox import Inbox
-from sandbox_mta.web import api, evidence, live, mailpit
+from sandbox_mta.web import api, evidence, fixes, live, mailpit
 from sandbox_mta.web.guard import Guard
 from sandbox_mta.web.pages import routes as pages
 from sandbox_mta.web.ports import ClockControl, Health
 
 
-def create_app(
+def create_app(  # noqa: PLR0913 # everything the web is given
     inbox: Inbox,
     clock: ClockControl | None,
     health: Health,
     *,
     smtp: str,
+    hostname: str = "sandbox.test",
     hosts: Iterable[str] | None,
     stopping: asyncio.Event,
 ) -> ASGIApp:
     """Build the application.
 
-    `smtp` is the address people point their apps at, `hosts` the names answered to besides
+    `smtp` is the address people point their apps at, `hostname` that of the submission agent in
+    trace fields, `hosts` the names answered to besides
     loopback's (None: any), and `stopping` ends the streams of pages that listen.
     """
     app = FastAPI(
@@ -38,6 +40,7 @@ def create_app(
     )
     app.include_router(api.router(clock, health))
     app.include_router(evidence.router(inbox))
+    app.include_router(fixes.router(inbox, hostname))
     app.include_router(mailpit.router(inbox))
     app.include_router(pages.router(inbox, clock, smtp))
     app.mount("/static", StaticFiles(directory=Path(__file__).with_name("static")))

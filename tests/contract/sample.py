@@ -179,6 +179,11 @@ def _findings() -> Steps[None]:
     yield _finding(2, 1, "HDR002", "message-id-missing", "warning")
     yield _finding(2, 2, "BOD011", "no-text-part", "info", part="1")
     yield _finding(4, 0, "HDR001", "date-missing", "error")
+    text = "add the Message-ID field, made of the submission's id"
+    made = b"Message-ID: <02bob0carol0receipt002@sandbox.test>\r\n"
+    yield _fix(0, "Message-ID", text, offset=120, size_octets=0, octets=made)
+    text = "add the Date field, with the time when the message was accepted"
+    yield _fix(1, "Date", text, reason="the DKIM-Signature of example.org covers the Date field")
 
 
 def _events() -> Steps[None]:
@@ -280,6 +285,17 @@ def _finding(
         severity=severity,
         **given | values,
     )
+
+
+def _fix(n: int, name: str, text: str, **values: Value) -> Statement:
+    """Write a fix of the second message."""
+    given: dict[str, Value] = {
+        "part": "",
+        "encoding": "",
+        "reference": "RFC 6409 section 8",
+        "reason": "",
+    }
+    return _row(tables.fixes, submission=2, n=n, name=name, text=text, **given | values)
 
 
 def _event(number: int, id: str, type: str, **values: Value) -> Statement:

@@ -24,7 +24,7 @@ from sandbox_mta.store.tables import metadata
 from tests.contract.conftest import SQL_BACKENDS, drop_database, new_database
 
 VIEWS = {
-    *("v_messages", "v_recipients", "v_findings", "v_timeline", "v_events"),
+    *("v_messages", "v_recipients", "v_findings", "v_fixes", "v_timeline", "v_events"),
     *("v_refusals", "v_sessions", "v_transcripts"),
 }
 

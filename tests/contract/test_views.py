@@ -16,7 +16,7 @@ from tests.contract.sample import WELCOME, write_sample
 
 DOCS = (Path(__file__).parents[2] / "docs" / "sql.md").read_text()
 VIEWS = (
-    *("v_messages", "v_recipients", "v_findings", "v_timeline", "v_events"),
+    *("v_messages", "v_recipients", "v_findings", "v_fixes", "v_timeline", "v_events"),
     *("v_refusals", "v_sessions", "v_transcripts"),
 )
 QUESTIONS = re.findall(

@@ -16,8 +16,9 @@ from msa.message.view import View
 from sandbox_mta.store.inbox import NEWEST, Inbox
 from sandbox_mta.store.query import Query, QueryError, parse_query
 from sandbox_mta.store.stored import Position, StoredMessage
+from sandbox_mta.store.versions import VERSIONS
 from sandbox_mta.web.facts import FactsCache
-from sandbox_mta.web.pages import preview, story, tabs
+from sandbox_mta.web.pages import diff, preview, story, tabs
 from sandbox_mta.web.pages.listing import PAGE_ROWS, Listing, listing
 from sandbox_mta.web.pages.place import Place
 from sandbox_mta.web.ports import ClockControl
@@ -134,6 +135,9 @@ class Pages:
                 return "journey.html", {"journey": drawn}
             case "lint":
                 return "lint.html", {"lint": tabs.lint(found)}
+            case "fixes":
+                laid_out = diff.fixes(found, view.message.content)
+                return "fixes.html", {"fixes": laid_out, "versions": VERSIONS}
             case "transcript":
                 return "transcript.html", await self._transcript(request, found)
         return _content_panel(request, found, view, tab)

@@ -10,7 +10,7 @@ from sandbox_mta.store.stored import StoredMessage
 from sandbox_mta.web.pages.place import Place
 from sandbox_mta.web.pages.states import mark_of
 
-TABS = ("preview", "journey", "lint", "text", "html", "headers", "raw", "transcript")
+TABS = ("preview", "journey", "lint", "fixes", "text", "html", "headers", "raw", "transcript")
 SHOWN_CHARACTERS = 512 << 10  # of a source; the rest is there to download
 SHOWN_RECIPIENTS = 3  # in the head of the page
 
@@ -89,6 +89,7 @@ def tabs(message: StoredMessage, current: str, place: Place) -> tuple[Tab, ...]:
     notes = {
         "journey": (troubled, "b" if "bad" in marks else "w", "recipients need attention"),
         "lint": (len(message.findings), "b" if errors else "w", "findings"),
+        "fixes": (len(message.fixed.edits) if message.fixed else 0, "w", "edits"),
     }
     found = []
     for name in TABS:
