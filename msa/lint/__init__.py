@@ -116,6 +116,8 @@ def inspect(
     """Lint a message that is parsed already, for those who need the draft themselves."""
     flaws: list[Judged] = []
     for rule in chosen(rules, options):
+        if severity_in(options.profile, rule.severity, rule.profiles) is None:
+            continue  # it is silent, whatever it would find
         try:
             if found := run(rule, draft):
                 flaws += _judged(rule, found, options.profile)

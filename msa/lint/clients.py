@@ -1,7 +1,8 @@
 """BOD: what the mail clients of the recipients can't show (caniemail.com)."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from msa.lint.draft import Draft
 from msa.lint.finding import Flaw, Severity
@@ -10,6 +11,7 @@ from msa.lint.html.features import ATTRIBUTES, BUTTONS, ESSENTIAL, HARMLESS, IMA
 from msa.lint.html.support import support
 from msa.lint.rule import Rule, rule
 
+_SPECIAL = frozenset(("input", "button", "meta"))
 _SUFFIX = re.compile(r"\.([a-z0-9]{2,5})(?:[?#]|$)", re.IGNORECASE)
 
 
@@ -31,10 +33,10 @@ def html_unsupported(draft: Draft) -> Iterator[Flaw]:
     Offer what works everywhere, and let the better clients improve on it.
     """
     for page in draft.pages:
-        for feature, (element, attribute) in _in_html(page).items():
-            for text, severity in _verdict(draft, feature):
-                span = page.element_span(element, attribute)
-                yield draft.flaw(text, *span, page.part, severity=severity)
+        for feature, (element, attribute) in _in_html(page, _told(draft)).items():
+            text, severity = _told(draft)[feature]
+            span = page.element_span(element, attribute)
+            yield draft.flaw(text, *span, page.part, severity=severity)
 
 
 @rule(
@@ -55,69 +57,72 @@ def css_unsupported(draft: Draft) -> Iterator[Flaw]:
     Write tables and inline styles; what stands inside @media is an extra for those who can.
     """
     for page in draft.pages:
-        for feature, (within, line, column) in _in_css(page).items():
-            for text, severity in _verdict(draft, feature):
-                span = page.css_span(within, line, column)
-                yield draft.flaw(text, *span, page.part, severity=severity)
+        for feature, (within, line, column) in _in_css(page, _told(draft)).items():
+            text, severity = _told(draft)[feature]
+            span = page.css_span(within, line, column)
+            yield draft.flaw(text, *span, page.part, severity=severity)
 
 
-def _verdict(draft: Draft, feature: str) -> Iterator[tuple[str, Severity]]:
-    """Yield what the chosen clients lack of a feature, if it is worth telling."""
-    if feature in HARMLESS:
-        return
-    known = support(draft.clients)
-    essential = feature in ESSENTIAL
-    thorough = draft.profile in ("prod", "strict")
-    if feature in known.lacking and (essential or thorough):
-        severity = Severity.WARNING if essential else Severity.INFO
-        text = f"{known.titles[feature]} does not work in {known.lacking[feature]}"
-        yield text, severity
-    elif essential and thorough and feature in known.partial:
-        text = f"{known.titles[feature]} works only in part in {known.partial[feature]}"
-        yield text, Severity.INFO
+Told = Mapping[str, tuple[str, Severity]]  # by feature: what is said about it, and how bad it is
 
 
-def _in_html(page: Page) -> dict[str, tuple[Element, str]]:
-    """Return where each feature is used first: an element, or an attribute of it."""
+def _told(draft: Draft) -> Told:
+    return _verdicts(draft.clients, draft.profile in ("prod", "strict"))
+
+
+@lru_cache(maxsize=32)
+def _verdicts(clients: tuple[str, ...], thorough: bool) -> Told:
+    """Return what is told of each feature that some client lacks, if it is worth telling."""
+    known = support(clients)
+    told: dict[str, tuple[str, Severity]] = {}
+    for feature in known.titles.keys() - HARMLESS:
+        essential = feature in ESSENTIAL
+        lacking, partial = known.lacking.get(feature), known.partial.get(feature)
+        if lacking and (essential or thorough):
+            severity = Severity.WARNING if essential else Severity.INFO
+            told[feature] = f"{known.titles[feature]} does not work in {lacking}", severity
+        elif partial and essential and thorough:
+            text = f"{known.titles[feature]} works only in part in {partial}"
+            told[feature] = text, Severity.INFO
+    return told
+
+
+def _in_html(page: Page, told: Container[str]) -> dict[str, tuple[Element, str]]:
+    """Return where each feature of some is used first: an element, or an attribute of it."""
+    tags = {tag for tag in page.tags if TAGS.get(tag) in told or tag in _SPECIAL}
+    names = {name for name in page.attribute_names if ATTRIBUTES.get(name) in told}
     found: dict[str, tuple[Element, str]] = {}
-    for element in page.elements:
-        tag, attributes, _ = element
-        for feature in (TAGS.get(tag), _special(element)):
-            if feature is not None and feature not in found:
-                found[feature] = element, ""
-        for name in attributes:
-            named = ATTRIBUTES.get(name)
-            if named is not None and named not in found:
-                found[named] = element, name
+    for element in page.elements if tags or names else ():
+        if element.tag in tags:
+            for feature in (TAGS.get(element.tag), _special(element)):
+                if feature in told and feature is not None:
+                    found.setdefault(feature, (element, ""))
+        for name in names & element.attributes.keys():
+            found.setdefault(ATTRIBUTES[name], (element, name))
     for reference in page.references:
-        image = _image_format(reference)
-        if image is not None and image not in found:
-            found[image] = reference.element, reference.attribute
+        kind = _link_kind(reference) if reference.is_link else _image_format(reference)
+        if kind is not None and kind in told:
+            found.setdefault(kind, (reference.element, reference.attribute))
     return found
 
 
-def _in_css(page: Page) -> dict[str, tuple[Element | Sheet, int, int]]:
-    """Return where each feature is used first: in a sheet or an element, at a line and column."""
+def _in_css(page: Page, told: Container[str]) -> dict[str, tuple[Element | Sheet, int, int]]:
+    """Return where each feature of some is used first: a sheet or element, line and column."""
     found: dict[str, tuple[Element | Sheet, int, int]] = {}
-    for element in page.elements:
+    for element in page.elements if "link" in page.tags and "html-link" in told else ():
         if element.tag == "link" and "stylesheet" in element.attributes.get("rel", "").lower():
             found.setdefault("html-link", (element, 0, 0))
     read: Sequence[tuple[Element | Sheet, Css]] = (*page.sheets, *page.styles)
     for within, css in read:
         for use in css.uses:
-            if use.feature not in found:
+            if use.feature in told and use.feature not in found:
                 found[use.feature] = within, use.line, use.column
     return found
 
 
 def _special(element: Element) -> str | None:
     """Return the feature that an element is by one of its attributes."""
-    tag, attributes, _ = element
-    if tag == "a":
-        href = attributes.get("href", "").lstrip()
-        if href.startswith("#"):
-            return "html-anchor-links"
-        return "html-mailto-links" if href[:7].lower() == "mailto:" else None
+    tag, attributes = element.tag, element.attributes
     if tag == "input":
         return INPUTS.get(attributes.get("type", "text").lower())
     if tag == "button":
@@ -125,6 +130,12 @@ def _special(element: Element) -> str | None:
     if tag == "meta" and attributes.get("name", "").lower() == "color-scheme":
         return "html-meta-color-scheme"
     return None
+
+
+def _link_kind(reference: Reference) -> str | None:
+    if reference.url.startswith("#"):
+        return "html-anchor-links"
+    return "html-mailto-links" if reference.url[:7].lower() == "mailto:" else None
 
 
 def _image_format(reference: Reference) -> str | None:

@@ -1,7 +1,7 @@
 """The `Draft`: a message under inspection, and the facts that several rules share."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from msa.lint.finding import MAX_EVIDENCE, Flaw, Severity
 from msa.lint.html import Page
 from msa.lint.html.support import DEFAULT_CLIENTS
 from msa.lint.profile import DEFAULT, Profile
+from msa.lint.target import Target, find_targets
 from msa.message.charset import UNDECLARED, decode_text
 from msa.message.decoding import is_regular_base64, octets
 from msa.message.mailbox import AddressList, Mailbox, read_addresses
@@ -164,6 +165,16 @@ class Draft:
         return tuple(
             Page(self.message, part, self.octets(part)) for part in islice(shown, MAX_PAGES)
         )
+
+    @cached_property
+    def targets(self) -> Mapping[str, Target]:
+        """The web addresses of HTML and text by what is written."""
+        texts = (
+            (part, self.octets(part))
+            for part in self.parts
+            if part.type == "text/plain" and not self.is_attached(part)
+        )
+        return find_targets(self.pages, texts)
 
     def is_attached(self, part: Part) -> bool:
         """Say whether a part is a file, not a body."""

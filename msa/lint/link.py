@@ -5,26 +5,18 @@ from collections.abc import Iterator
 from functools import lru_cache
 from ipaddress import ip_address
 from itertools import islice
-from typing import NamedTuple
-from urllib.parse import SplitResult, urlsplit
 
 from msa.lint.draft import Draft
 from msa.lint.finding import Flaw, Severity
 from msa.lint.html import Page, Reference
 from msa.lint.html.features import words
 from msa.lint.rule import Rule, rule
-from msa.message.decoding import encoded_offsets
-from msa.message.tree import Part, Span
+from msa.lint.target import MAX_TARGETS, MAX_URL, host_of
 
-MAX_TARGETS = 1_000  # addresses of one message that are looked at
-MAX_URL = 2_048  # characters of one that are read; browsers and proxies cut longer ones
-
-_IN_TEXT = re.compile(rb"https?://[^\s<>\"\x00-\x20]{1,2048}", re.IGNORECASE)
-_TRAILING = b".,;:!?)]}'"
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]{0,30}):", re.IGNORECASE)
 _UNFILLED = re.compile(r"\{\{|\{%|%%|\*\||\$\{|<%")  # BOD011 tells the cause
 _ACTIVE = frozenset(("javascript", "vbscript", "data", "file"))
-_WEB = frozenset(("http", "https"))
+_PORTS = {"http": 80, "https": 443}
 _DEV_SUFFIXES = (".localhost", ".local", ".test", ".invalid", ".internal", ".lan", ".localdomain")
 _TUNNELS = (
     *(".ngrok.io", ".ngrok.app", ".ngrok-free.app", ".ngrok.dev", ".loca.lt", ".serveo.net"),
@@ -40,76 +32,11 @@ _SHOWN_URL = re.compile(
     re.IGNORECASE,
 )
 _SECOND_LEVEL = words("ac co com edu gov net or org")  # of countries: co.uk, com.au
-_UNSUBSCRIBE = re.compile(
-    r"unsubscri|opt.?out|preferences|abmelden|abbestell|austragen|d[eé]sabonn|d[eé]sinscri"
-    r"|cancelar|darse? de baja|annulla|disiscri|afmelden|uitschrijven|avregistrer|avsluta|afmeld"
-    r"|wypisz|отписат|配信停止|退订|取消订阅",
-    re.IGNORECASE,
+_UNSUBSCRIBE = words(
+    "unsubscri opt-out optout opt_out preferences abmelden abbestell austragen désabonn desabonn"
+    " désinscri desinscri cancelar baja annulla disiscri afmelden uitschrijven avregistrer avsluta"
+    " afmeld wypisz отписат 配信停止 退订 取消订阅"
 )
-
-
-class Target(NamedTuple):
-    """An address of the web and where the message names it."""
-
-    url: str
-    parts: SplitResult
-    reference: Reference | None  # None: it stands in the plain text
-    page: Page | None
-    part: Part
-    start: int = 0  # in the plain text, decoded
-
-    @property
-    def host(self) -> str:
-        """The host in lower case, without a final dot."""
-        return host_of(self.parts)
-
-
-def span_of(draft: Draft, target: Target) -> Span:
-    """Return the octets where an address is written."""
-    if target.page is not None and target.reference is not None:
-        return target.page.element_span(target.reference.element, target.reference.attribute)
-    ends = [target.start, target.start + len(target.url) - 1]
-    first, last = encoded_offsets(draft.message, target.part, ends)
-    return Span(first, min(last + 1, target.part.body.end))
-
-
-@lru_cache(maxsize=512)
-def split(url: str) -> SplitResult | None:
-    """Take an address apart; None when it can't be."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port, parts.hostname
-    except ValueError:
-        return None
-    return parts
-
-
-def host_of(parts: SplitResult) -> str:
-    """Return the host in lower case, without a final dot; "" without one."""
-    return (parts.hostname or "").rstrip(".")
-
-
-def web_targets(draft: Draft) -> tuple[Target, ...]:
-    """Return the http and https addresses of the message, each once: text, then HTML."""
-    found: dict[str, Target] = {}
-    for target in islice(_all_targets(draft), MAX_TARGETS):
-        found.setdefault(target.url, target)
-    return tuple(found.values())
-
-
-def _all_targets(draft: Draft) -> Iterator[Target]:
-    for page in draft.pages:
-        for reference in page.references:
-            parts = split(reference.url) if len(reference.url) <= MAX_URL else None
-            if parts is not None and parts.scheme in _WEB and _is_sound(reference.url):
-                yield Target(reference.url, parts, reference, page, page.part)
-    for part in draft.parts:
-        if part.type == "text/plain" and not draft.is_attached(part):
-            for found in _IN_TEXT.finditer(draft.octets(part)):
-                url = found[0].rstrip(_TRAILING).decode("ascii", "replace")
-                parts = split(url)
-                if parts is not None and parts.hostname:
-                    yield Target(url, parts, None, None, part, found.start())
 
 
 @rule(
@@ -131,6 +58,8 @@ def link_malformed(draft: Draft) -> Iterator[Flaw]:
     for page in draft.pages:
         names: set[str] | None = None
         for reference in page.references[:MAX_TARGETS]:
+            if reference.url in draft.targets:
+                continue
             if reference.attribute == "srcset" or _UNFILLED.search(reference.url):
                 continue
             flaw = _malformed(reference)
@@ -165,16 +94,7 @@ def _malformed(reference: Reference) -> str | None:
     name = scheme[1].lower()
     if name == "mailto" and "@" not in url and "?" not in url:
         return "names nobody"
-    return "is malformed" if name in _WEB and not _is_sound(url) else None
-
-
-def _is_sound(url: str) -> bool:
-    parts = split(url[:MAX_URL])
-    return parts is not None and bool(parts.hostname) and not _has_bad_characters(url)
-
-
-def _has_bad_characters(url: str) -> bool:
-    return any(character in url for character in ' \t\r\n"<>\\^`{|}')
+    return "is malformed" if name in _PORTS and not host_of(url) else None
 
 
 @rule(
@@ -193,10 +113,10 @@ def development_host(draft: Draft) -> Iterator[Flaw]:
 
     Take the base address of links from the configuration, and check it where you deploy.
     """
-    for target in web_targets(draft):
+    for target in draft.targets.values():
         if is_development(target.host):
             text = f"the address {_shown(target.url)} leads to a development host"
-            yield draft.flaw(text, *span_of(draft, target), target.part)
+            yield draft.flaw(text, *target.span(draft.message), target.part)
 
 
 @lru_cache(maxsize=512)
@@ -228,10 +148,9 @@ def shows_another(draft: Draft) -> Iterator[Flaw]:
     for page in draft.pages:
         for reference in islice(page.links, MAX_TARGETS):
             shown = _SHOWN_URL.fullmatch(reference.text)
-            parts = split(reference.url[:MAX_URL])
-            if shown is None or parts is None or parts.scheme not in _WEB:
+            host = "" if shown is None else host_of(reference.url)
+            if shown is None or not host:
                 continue
-            host = host_of(parts)
             if _site(shown[1].lower().rstrip(".")) != _site(host):
                 text = f"the link shows {_shown(reference.text)} and leads to {_shown(host)}"
                 yield draft.flaw(text, *page.element_span(reference.element, "href"), page.part)
@@ -261,6 +180,8 @@ def runs_code(draft: Draft) -> Iterator[Flaw]:
     """
     for page in draft.pages:
         for reference in page.references[:MAX_TARGETS]:
+            if reference.url in draft.targets:
+                continue
             scheme = _SCHEME.match("".join(reference.url[:40].split()))
             name = "" if scheme is None else scheme[1].lower()
             if name not in _ACTIVE or (name == "data" and not reference.is_link):
@@ -285,19 +206,18 @@ def suspicious(draft: Draft) -> Iterator[Flaw]:
 
     Use https and your own name; make short links on your own domain.
     """
-    for target in web_targets(draft):
+    for target in draft.targets.values():
         if is_development(target.host):
             continue  # LNK002 says so
-        why = _suspicion(target)
+        why = _suspicion(target.scheme, target.has_login, target.host, target.port)
         if why is not None:
             text = f"the address {_shown(target.url)} {why}"
-            yield draft.flaw(text, *span_of(draft, target), target.part)
+            yield draft.flaw(text, *target.span(draft.message), target.part)
 
 
-def _suspicion(target: Target) -> str | None:
-    parts, host = target.parts, target.host
-    port = parts.port
-    if "@" in parts.netloc:
+@lru_cache(maxsize=512)
+def _suspicion(scheme: str, has_login: bool, host: str, port: int | None) -> str | None:
+    if has_login:
         return "has a login before its host"
     if "%" in host:
         return "has a percent sign in its host"
@@ -305,9 +225,9 @@ def _suspicion(target: Target) -> str | None:
         return "has a number in place of a name"
     if host.removeprefix("www.") in _SHORTENERS:
         return "is of a link shortener"
-    if port is not None and port != {"http": 80, "https": 443}[parts.scheme]:
+    if port is not None and port != _PORTS[scheme]:
         return f"has the unusual port {port}"
-    return "is without TLS" if parts.scheme == "http" else None
+    return "is without TLS" if scheme == "http" else None
 
 
 def _is_number(host: str) -> bool:
@@ -344,18 +264,25 @@ def unsubscribe_missing(draft: Draft) -> Iterator[Flaw]:
 
 def _unsubscribes(page: Page) -> bool:
     return any(
-        _UNSUBSCRIBE.search(link.text) or _UNSUBSCRIBE.search(link.url[:MAX_URL])
+        _says_unsubscribe(link.text) or _says_unsubscribe(link.url[:MAX_URL])
         for link in islice(page.links, MAX_TARGETS)
     )
 
 
+def _says_unsubscribe(text: str) -> bool:
+    folded = text.casefold()
+    return any(word in folded for word in _UNSUBSCRIBE)
+
+
 def _unsubscribes_in_text(draft: Draft) -> bool:
     """Say whether a message of text alone has both the word and an address."""
-    return not draft.pages and any(
-        part.type == "text/plain"
-        and _IN_TEXT.search(draft.octets(part)) is not None
-        and _UNSUBSCRIBE.search(draft.text(part)) is not None
-        for part in draft.parts
+    return (
+        not draft.pages
+        and bool(draft.targets)
+        and any(
+            part.type == "text/plain" and _says_unsubscribe(draft.text(part))
+            for part in draft.parts
+        )
     )
 
 

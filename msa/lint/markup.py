@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from msa.lint.draft import Draft
 from msa.lint.finding import Flaw, Severity
-from msa.lint.html import Element, Page, Text
+from msa.lint.html import Element, Hidden, Page
 from msa.lint.rule import Rule, rule
-from msa.message.tree import Part, Span
+from msa.message.tree import Part
 
 MIN_WORDS = 8  # of a text before it is compared with the other one
 MIN_SHARED = 0.3  # of the words of the shorter text that the longer one has, too
@@ -25,7 +25,9 @@ _STUB = re.compile(
     re.IGNORECASE,
 )
 _ACTIVE = {
-    **dict.fromkeys(("script", "iframe", "frame", "object", "embed", "applet"), Severity.ERROR),
+    **dict.fromkeys(
+        ("script", "iframe", "frame", "object", "embed", "applet", "meta"), Severity.ERROR
+    ),
     # Some clients show forms and send them; others drop the fields.
     "form": Severity.WARNING,
 }
@@ -59,8 +61,11 @@ def alternatives_differ(draft: Draft) -> Iterator[Flaw]:
 
 
 def _compared(draft: Draft, plain: Part, page: Page) -> Iterator[Flaw]:
-    text = _ADDRESS.sub(" ", draft.text(plain)[:MAX_COMPARED])
-    said, shown = _words(text), _words(_ADDRESS.sub(" ", page.text[:MAX_COMPARED]))
+    text, html = draft.text(plain)[:MAX_COMPARED], page.text[:MAX_COMPARED]
+    if _plainly_alike(text, html):
+        return
+    text = _ADDRESS.sub(" ", text)
+    said, shown = _words(text), _words(_ADDRESS.sub(" ", html))
     if len(shown) < MIN_WORDS or not said:
         return  # nothing to compare; an empty text is another rule's
     start, end = plain.body
@@ -71,6 +76,13 @@ def _compared(draft: Draft, plain: Part, page: Page) -> Iterator[Flaw]:
         if shared < MIN_SHARED:
             told = f"of the words of the text and the HTML only {shared:.0%} are the same"
             yield draft.flaw(told, start, end, plain)
+
+
+def _plainly_alike(text: str, html: str) -> bool:
+    """Say whether most words are the same as they stand: good mail needs no closer look."""
+    said, shown = set(text.split()), set(html.split())
+    shared = len(said & shown)
+    return shared > MIN_WORDS and shared * 2 > min(len(said), len(shown)) and len(said) > MAX_STUB
 
 
 def _words(text: str) -> set[str]:
@@ -93,19 +105,21 @@ def active_content(draft: Draft) -> Iterator[Flaw]:
     Link to a page on your site that does it. For small changes of looks CSS is enough.
     """
     for page in draft.pages:
-        for element in page.elements:
-            severity = _ACTIVE.get(element.tag)
-            if severity is not None:
-                span = page.element_span(element)
-                text = f"<{element.tag}> does not work in mail"
-                yield draft.flaw(text, *span, page.part, severity=severity)
-            for name in element.attributes:
-                if name.startswith("on") and _HANDLER.fullmatch(name):
-                    text = f'the event handler "{name}" is removed by mail clients'
-                    yield draft.flaw(text, *page.element_span(element), page.part)
-            if element.tag == "meta" and _refreshes(element):
-                text = "a mail can't send its reader to another page"
-                yield draft.flaw(text, *page.element_span(element), page.part)
+        handlers = {name for name in page.attribute_names if _HANDLER.fullmatch(name)}
+        tags = page.tags & _ACTIVE.keys()
+        for element in page.elements if handlers or tags else ():
+            if element.tag in tags or handlers:
+                yield from _active(draft, page, element, handlers)
+
+
+def _active(draft: Draft, page: Page, element: Element, handlers: set[str]) -> Iterator[Flaw]:
+    severity = _ACTIVE.get(element.tag)
+    if severity is not None and (element.tag != "meta" or _refreshes(element)):
+        text = f"<{element.tag}> does not work in mail"
+        yield draft.flaw(text, *page.element_span(element), page.part, severity=severity)
+    for name in handlers & element.attributes.keys():
+        text = f'the event handler "{name}" is removed by mail clients'
+        yield draft.flaw(text, *page.element_span(element), page.part)
 
 
 def _refreshes(element: Element) -> bool:
@@ -129,7 +143,7 @@ def image_without_alt(draft: Draft) -> Iterator[Flaw]:
     Write alt and width on every image. An empty alt is right for lines, spacers and counters.
     """
     for page in draft.pages:
-        for element in page.elements:
+        for element in page.elements if "img" in page.tags else ():
             if element.tag != "img":
                 continue
             attributes = element.attributes
@@ -163,8 +177,9 @@ def html_broken(draft: Draft) -> Iterator[Flaw]:
     for page in draft.pages:
         for broken in page.broken:
             yield draft.flaw(broken.text, *page.span(broken.place, 40), page.part)
-        for element in page.elements:
-            if any(map(_BAD_NAME.search, element.attributes)):
+        bad_names = set(filter(_BAD_NAME.search, page.attribute_names))
+        for element in page.elements if bad_names else ():
+            if bad_names & element.attributes.keys():
                 text = f"a quote is missing in <{_plain(element.tag)}>"
                 yield draft.flaw(text, *page.element_span(element), page.part)
         yield from _cut(draft, page)
@@ -215,30 +230,23 @@ def hidden_text(draft: Draft) -> Iterator[Flaw]:
     for page in draft.pages:
         if any(css.reveals for _, css in page.sheets):
             continue  # which of it is shown on a telephone can't be told without a browser
-        yield from (
-            draft.flaw(f"hidden: {_shown(first.data)}", *_text_span(page, first), page.part)
-            for first in _hidden_blocks(page)
-        )
+        for first in _hidden_blocks(page):
+            span = page.span(first.place, len(first.data))
+            yield draft.flaw(f"hidden: {_shown(first.data)}", *span, page.part)
 
 
-def _hidden_blocks(page: Page) -> Iterator[Text]:
+def _hidden_blocks(page: Page) -> Iterator[Hidden]:
     """Yield the first text of each hidden stretch that is no preheader."""
-    first: Text | None = None
+    first: Hidden | None = None
     letters, shown_before = 0, False
-    for text in (*page.texts, Text("x", True, page.end)):
-        if not text.data.strip():
-            continue
-        if not text.shown:
+    for text in (*page.texts, "the end"):
+        if isinstance(text, Hidden):
             first = first or text
             letters += len(_LETTER.findall(text.data))
-            continue
-        if first is not None and letters > (MIN_HIDDEN if shown_before else MAX_PREHEADER):
-            yield first
-        first, letters, shown_before = None, 0, True
-
-
-def _text_span(page: Page, text: Text) -> Span:
-    return page.span(text.place, len(text.data))
+        elif text != "\n" and text.strip():
+            if first is not None and letters > (MIN_HIDDEN if shown_before else MAX_PREHEADER):
+                yield first
+            first, letters, shown_before = None, 0, True
 
 
 def _shown(text: str) -> str:

@@ -7,6 +7,6 @@ which mail client can do what. Both libraries are imported when the first messag
 
 from msa.lint.html.css import Css
 from msa.lint.html.page import Page
-from msa.lint.html.reader import Element, Place, Reference, Sheet, Text
+from msa.lint.html.reader import Element, Hidden, Place, Reference, Sheet
 
-__all__ = ["Css", "Element", "Page", "Place", "Reference", "Sheet", "Text"]
+__all__ = ["Css", "Element", "Hidden", "Page", "Place", "Reference", "Sheet"]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from msa.lint.html.css import Css, read_sheet
-from msa.lint.html.reader import Broken, Element, Place, Reader, Reference, Sheet, Text
+from msa.lint.html.reader import Broken, Element, Hidden, Place, Reader, Reference, Sheet
 from msa.message.charset import UNDECLARED, codec_name
 from msa.message.decoding import encoded_offsets
 from msa.message.tree import Message, Part, Span
@@ -26,7 +26,7 @@ class Page:
         reader = Reader()
         reader.read(self._source)
         self.elements: list[Element] = reader.elements
-        self.texts: list[Text] = reader.texts
+        self.texts: list[str | Hidden] = reader.texts  # in order
         self.styles: list[tuple[Element, Css]] = reader.styles
         self.broken: list[Broken] = reader.broken
         self.has_doctype: bool = reader.has_doctype
@@ -36,14 +36,19 @@ class Page:
         self._references = reader.references
 
     @cached_property
+    def tags(self) -> set[str]:
+        """Which elements there are, so that rules need not look at each."""
+        return {element.tag for element in self.elements}
+
+    @cached_property
+    def attribute_names(self) -> set[str]:
+        """Which attributes there are."""
+        return set().union(*[element.attributes for element in self.elements if element.attributes])
+
+    @cached_property
     def text(self) -> str:
         """What a reader sees; blocks stand on lines of their own."""
-        return "".join(text.data for text in self.texts if text.shown)
-
-    @property
-    def end(self) -> Place:
-        """The place behind the last character."""
-        return Place(len(self._lines), len(self._source) - self._lines[-1])
+        return "".join(text for text in self.texts if isinstance(text, str))
 
     @cached_property
     def sheets(self) -> list[tuple[Sheet, Css]]:
@@ -62,7 +67,7 @@ class Page:
         for sheet, css in self.sheets:
             for url in css.urls:
                 place = _within(sheet.place, url.line, url.column)
-                yield Reference(url.url.strip(), Element("style", {}, place), "")
+                yield Reference(url.url.strip(), Element("style", {}, *place), "")
 
     @property
     def links(self) -> Iterator[Reference]:

@@ -4,13 +4,13 @@ What a browser repairs silently is repaired here as far as it matters for what a
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from msa.lint.html.css import Colour, Css, colour_of, read_style
+from msa.lint.html.css import Colour, Css, Looks, colour_of, read_style
 from msa.lint.html.features import words
 
-MAX_TOKENS = 50_000  # of one body; a long newsletter has 5,000
+MAX_ELEMENTS = 20_000  # of one body; a long newsletter has 2,000
 MAX_STYLES = 262_144  # characters of style attributes and sheets of one body
 MAX_LINK_TEXT = 200  # characters of what a link shows
 MAX_MISNESTED = 50  # flaws of nesting that are kept
@@ -41,13 +41,17 @@ _CLOSES: dict[str, frozenset[str]] = {
     ),
 }
 _UNSHOWN = frozenset(("script", "style", "title", "template", "noscript", "noframes", "head"))
-_END = "<x-end>"  # read after the text; it goes lost in a tag or comment that isn't closed
+_END_TAG = "x-end"
+_END = f"<{_END_TAG}>"  # read after the text; it goes lost in a tag or comment that isn't closed
+_LOOK_NAMES = ("style", "bgcolor", "background", "hidden", "color")
+_LOOK_ATTRIBUTES = frozenset(_LOOK_NAMES)
+_NO_ATTRIBUTES: dict[str, str] = {}
 _RAW = words("iframe noembed noframes plaintext script style textarea title xmp")
 _FOREIGN = frozenset(("svg", "math"))
 
 # Which attributes hold addresses, by element; "background" does everywhere.
 _ADDRESSES: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("a", "area", "link", "base"), ("href",)),
+    **dict.fromkeys(("area", "link", "base"), ("href",)),
     **dict.fromkeys(("iframe", "frame", "embed", "audio", "track", "v:fill", "v:image"), ("src",)),
     "img": ("src", "srcset"),
     "source": ("src", "srcset"),
@@ -71,7 +75,13 @@ class Element(NamedTuple):
 
     tag: str  # lower case
     attributes: dict[str, str]  # by lower-case name; of two of a name the first counts
-    place: Place
+    line: int  # from 1, of the decoded text
+    column: int  # characters from 0
+
+    @property
+    def place(self) -> Place:
+        """Where it begins."""
+        return Place(self.line, self.column)
 
 
 class Reference(NamedTuple):
@@ -88,11 +98,10 @@ class Reference(NamedTuple):
         return self.attribute == "href" and self.element.tag in ("a", "area")
 
 
-class Text(NamedTuple):
-    """A run of characters."""
+class Hidden(NamedTuple):
+    """A run of characters that nobody sees."""
 
     data: str
-    shown: bool
     place: Place
 
 
@@ -117,170 +126,201 @@ class _Looks(NamedTuple):
     tiny: bool
     colour: Colour | None
     ground: Colour | tuple[()] | None
-
-    @property
-    def shows(self) -> bool:
-        return not (self.hidden or self.tiny or (self.colour and self.colour == self.ground))
-
-
-class _Open(NamedTuple):
-    element: Element
-    looks: _Looks
     shows: bool
 
 
-_PLAIN = _Looks(False, False, None, None)
-_OUTSIDE = _Open(Element("", {}, Place(1, 0)), _PLAIN, True)
+Pairs = Sequence[tuple[str, str]]
+
+# An open element: its tag, where it began, what applies inside, and whether text in it shows.
+_Open = tuple[str, Element, _Looks, bool]
+
+_PLAIN = _Looks(False, False, None, None, True)
+_OUTSIDE: _Open = ("", Element("", {}, 1, 0), _PLAIN, True)
+_SAYS_NOTHING = Looks()
 
 
 class Reader:
-    """Reads one body; afterwards its attributes hold what was found."""
+    """Reads one body; afterwards its attributes hold what was found.
+
+    The tokenizer calls the methods whose names begin with `handle_`. They are the hottest of the
+    linter: a newsletter has a thousand tokens.
+    """
 
     def __init__(self) -> None:
         self.elements: list[Element] = []
-        self.texts: list[Text] = []
+        self.texts: list[str | Hidden] = []
         self.references: list[Reference] = []
         self.sheets: list[Sheet] = []
-        self.styles: list[tuple[Element, Css]] = []
+        self.styles: list[tuple[Element, Css]] = []  # each text once, or a few times
         self.broken: list[Broken] = []
         self.has_doctype = False
         self.title: str | None = None
-        self.caps: list[str] = []  # limits that were hit: "tokens", "styles"
+        self.caps: list[str] = []  # limits that were hit: "elements", "styles"
+        self._place: Callable[[], tuple[int, int]] = lambda: (1, 0)  # of the token at hand
         self._open: list[_Open] = []
-        self._counts: Counter[str] = Counter()  # of the open elements
+        self._counts: dict[str, int] = {}  # of the open elements
         self._forgotten: Counter[str] = Counter()  # closed by others; their end tags are no news
-        self._link: tuple[Element, int] | None = None  # where its texts begin
+        self._link: Element | None = None
+        self._link_texts: list[str] = []
         self._styles_left = MAX_STYLES
+        self._known: dict[tuple[object, ...], _Looks] = {}
+        self._complete = False  # the token at hand is the end that we put there
+        self._is_full = False
 
     def read(self, text: str) -> None:
         """Read a body; never raises for any text."""
         import turbohtml
 
-        kinds = turbohtml.TokenType
-        start_tag, end_tag, characters = kinds.START_TAG, kinds.END_TAG, kinds.TEXT
-        place, seen_end = Place(1, 0), False
+        tokenizer = turbohtml.Tokenizer()
+        self._place = tokenizer.position
         # A form feed would be a line end to CSS, and none to HTML.
-        for count, token in enumerate(turbohtml.tokenize(text.replace("\f", " ") + _END)):
-            if count >= MAX_TOKENS:
-                self.caps.append("tokens")
-                break
-            kind = token.type
-            seen_end = kind is start_tag and token.tag == _END[1:-1]
-            if seen_end:
-                continue
-            place = Place(token.line, token.col)
-            if kind is characters:
-                self._text((token.data or "").removesuffix(_END), place)
-            elif kind is start_tag:
-                self._start(token.tag or "", token.attrs or (), place, token.self_closing)
-            elif kind is end_tag:
-                self._end(token.tag or "", place)
-            elif kind is kinds.DOCTYPE:
-                self.has_doctype = True
-        self._finish(place, seen_end)
+        tokenizer.feed(text.replace("\f", " ") + _END)
+        tokenizer.close()
+        tokenizer.dispatch(self)
+        self._finish()
 
-    def _start(
-        self, tag: str, pairs: Iterable[tuple[str, str | None]], place: Place, closed: bool
-    ) -> None:
-        attributes: dict[str, str] = {}
-        for name, value in pairs:
-            attributes.setdefault(name, value or "")
-        element = Element(tag, attributes, place)
-        self.elements.append(element)
-        closes = _CLOSES.get(tag)
-        if closes is not None:
-            while self._open and self._open[-1].element.tag in closes:
-                self._counts[self._open.pop().element.tag] -= 1
-        if tag in BLOCKS:
-            self.texts.append(Text("\n", True, place))
-        if attributes:
-            self._addresses(element)
-        looks = self._looks(element)
-        if tag in VOID or (closed and (":" in tag or self._in_foreign(tag))):
+    def handle_startendtag(self, tag: str, pairs: Pairs) -> None:
+        self.handle_starttag(tag, pairs, closed=":" in tag or self._in_foreign(tag))
+
+    def handle_starttag(self, tag: str, pairs: Pairs, *, closed: bool = False) -> None:
+        self._complete = tag == _END_TAG
+        if self._complete or len(self.elements) >= MAX_ELEMENTS:
+            self._is_full = self._is_full or not self._complete
             return
-        shows = looks.shows and tag not in _UNSHOWN
-        self._open.append(_Open(element, looks, shows))
-        self._counts[tag] += 1
+        opened = self._open
+        if tag in _CLOSES:
+            closes = _CLOSES[tag]
+            while opened and opened[-1][0] in closes:
+                self._counts[opened.pop()[0]] -= 1
+        if tag in BLOCKS:
+            self.texts.append("\n")
+        _, _, looks, shows = opened[-1] if opened else _OUTSIDE
+        if pairs:
+            attributes = _first_of_each(pairs)
+            element = Element(tag, attributes, *self._place())
+            self._addresses(element)
+            if not _LOOK_ATTRIBUTES.isdisjoint(attributes):
+                looks = self._looks(element, looks)
+                shows = looks.shows
+        else:
+            element = Element(tag, _NO_ATTRIBUTES, *self._place())
+        self.elements.append(element)
+        if not closed and tag not in VOID:
+            opened.append((tag, element, looks, shows))
+            self._counts[tag] = self._counts.get(tag, 0) + 1
 
-    def _in_foreign(self, tag: str) -> bool:
-        return tag in _FOREIGN or any(self._counts[name] for name in _FOREIGN)
-
-    def _end(self, tag: str, place: Place) -> None:
-        if tag == "a":
+    def handle_endtag(self, tag: str) -> None:
+        self._complete = False
+        if self._link is not None and tag == "a":
             self._finish_link()
         if tag in BLOCKS:
-            self.texts.append(Text("\n", True, place))
-        if not self._counts[tag]:
-            self._end_of_nothing(tag, place)
+            self.texts.append("\n")
+        if self._open and self._open[-1][0] == tag:
+            self._open.pop()
+            self._counts[tag] -= 1
+        else:
+            self._end_of_another(tag)
+
+    def handle_data(self, data: str) -> None:
+        self._complete = False
+        tag, _, _, shows = self._open[-1] if self._open else _OUTSIDE
+        if tag in _UNSHOWN:
+            self._unshown(tag, data)
+            return
+        self.texts.append(data if shows else Hidden(data, Place(*self._place())))
+        if self._link is not None:
+            self._link_texts.append(data)
+
+    def handle_comment(self, data: str) -> None:
+        # A comment that is not closed takes the rest with it.
+        self._complete = False
+
+    def handle_decl(self, data: str) -> None:
+        self.has_doctype = self.has_doctype or data[:7].lower() == "doctype"
+
+    def handle_pi(self, data: str) -> None:
+        """Leave a processing instruction out: browsers take it for a comment."""
+
+    unknown_decl = handle_pi
+
+    def _in_foreign(self, tag: str) -> bool:
+        return tag in _FOREIGN or any(self._counts.get(name) for name in _FOREIGN)
+
+    def _end_of_another(self, tag: str) -> None:
+        """Close an element that is not the innermost, or was not open at all."""
+        if not self._counts.get(tag):
+            if self._forgotten[tag]:
+                self._forgotten[tag] -= 1
+            elif tag not in ("p", "br", "body", "html") and tag not in VOID:
+                self._flaw(f"</{tag}> closes nothing", Place(*self._place()))
             return
         while True:
-            inner = self._open.pop().element
-            self._counts[inner.tag] -= 1
-            if inner.tag == tag:
+            name, element, _, _ = self._open.pop()
+            self._counts[name] -= 1
+            if name == tag:
                 return
-            if inner.tag not in OPTIONAL:
-                self._forgotten[inner.tag] += 1
-                self._flaw(f"<{inner.tag}> is still open where </{tag}> stands", inner.place)
+            if name not in OPTIONAL:
+                self._forgotten[name] += 1
+                self._flaw(f"<{name}> is still open where </{tag}> stands", element.place)
 
-    def _end_of_nothing(self, tag: str, place: Place) -> None:
-        if self._forgotten[tag]:
-            self._forgotten[tag] -= 1
-        elif tag not in ("p", "br", "body", "html") and tag not in VOID:
-            self._flaw(f"</{tag}> closes nothing", place)
-
-    def _text(self, data: str, place: Place) -> None:
-        within = self._open[-1] if self._open else _OUTSIDE
-        tag = within.element.tag
+    def _unshown(self, tag: str, data: str) -> None:
+        data = data.removesuffix(_END)
         if tag == "style":
-            self._take_style(len(data))
-            if self._styles_left >= 0:
-                self.sheets.append(Sheet(data, place))
-        elif tag == "title":
-            if self.title is None and not self._in_foreign(tag):
-                self.title = data
-        elif tag not in _UNSHOWN:
-            self.texts.append(Text(data, within.shows, place))
+            if self._may_read(len(data)):
+                self.sheets.append(Sheet(data, Place(*self._place())))
+        elif tag == "title" and self.title is None and not self._in_foreign(tag):
+            self.title = data
 
-    def _looks(self, element: Element) -> _Looks:
-        above = self._open[-1].looks if self._open else _PLAIN
+    def _looks(self, element: Element, above: _Looks) -> _Looks:
+        """Return what applies inside an element; found out once for the same attributes."""
         attributes = element.attributes
-        style = attributes.get("style")
-        hidden, tiny, colour, ground = above
+        key = (id(above), element.tag == "font", *map(attributes.get, _LOOK_NAMES))
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._looks_of(element, above)
+        return known
+
+    def _looks_of(self, element: Element, above: _Looks) -> _Looks:
+        attributes = element.attributes
+        hidden, tiny, colour, ground, _ = above
         if "bgcolor" in attributes:
             ground = colour_of(attributes["bgcolor"][:40]) or ground
         if "color" in attributes and element.tag == "font":
             colour = colour_of(attributes["color"][:40]) or colour
         if "background" in attributes:
             ground = ()
-        if style:
-            self._take_style(len(style))
-            if self._styles_left >= 0:
-                css = read_style(style)
-                self.styles.append((element, css))
-                said = css.looks
-                hidden = hidden or said.hides
-                tiny = tiny if said.tiny is None else said.tiny
-                colour = said.colour or colour
-                ground = ground if said.ground is None else said.ground
-        if "hidden" in attributes:
-            hidden = True
-        return _Looks(hidden, tiny, colour, ground)
+        said = self._style(element)
+        hidden = hidden or said.hides or "hidden" in attributes
+        tiny = tiny if said.tiny is None else said.tiny
+        colour = said.colour or colour
+        ground = ground if said.ground is None else said.ground
+        shows = not (hidden or tiny or (colour is not None and colour == ground))
+        return _Looks(hidden, tiny, colour, ground, shows)
 
-    def _take_style(self, size: int) -> None:
+    def _style(self, element: Element) -> Looks:
+        style = element.attributes.get("style", "")
+        if not style or not self._may_read(len(style)):
+            return _SAYS_NOTHING
+        css = read_style(style)
+        self.styles.append((element, css))
+        return css.looks
+
+    def _may_read(self, size: int) -> bool:
         if 0 <= self._styles_left < size:
             self.caps.append("styles")
         self._styles_left -= size
+        return self._styles_left >= 0
 
     def _addresses(self, element: Element) -> None:
-        tag, attributes, _ = element
+        tag, attributes = element.tag, element.attributes
         if tag == "a":
             self._finish_link()
             if "href" in attributes:
-                self._link = element, len(self.texts)
-        elif self._link is not None and attributes.get("alt"):
-            self.texts.append(Text(attributes["alt"], False, element.place))
+                self._link = element
+        elif self._link is not None and "alt" in attributes:
+            self._link_texts.append(attributes["alt"])
         for name in _ADDRESSES.get(tag, ()):
-            if name in attributes and tag != "a":
+            if name in attributes:
                 value = attributes[name]
                 for url in _candidates(value) if name == "srcset" else (_address(value),):
                     self.references.append(Reference(url, element, name))
@@ -289,35 +329,37 @@ class Reader:
             self.references.append(Reference(url, element, "background"))
 
     def _finish_link(self) -> None:
-        if self._link is None:
+        element, self._link = self._link, None
+        if element is None:
             return
-        element, first = self._link
-        self._link = None
-        pieces: list[str] = []
-        size = 0
-        for text in self.texts[first:]:
-            pieces.append(text.data)
-            size += len(text.data)
-            if size > MAX_LINK_TEXT:
-                break
-        shown = " ".join("".join(pieces).split())[:MAX_LINK_TEXT]
-        self.references.append(
-            Reference(_address(element.attributes["href"]), element, "href", shown)
-        )
+        shown = " ".join("".join(self._link_texts).split())[:MAX_LINK_TEXT]
+        self._link_texts.clear()
+        url = _address(element.attributes["href"])
+        self.references.append(Reference(url, element, "href", shown))
 
-    def _finish(self, place: Place, seen_end: bool) -> None:
+    def _finish(self) -> None:
         self._finish_link()
-        if "tokens" in self.caps:
+        if self._is_full:
+            self.caps.append("elements")
             return
-        if not seen_end and not (self._open and self._open[-1].element.tag in _RAW):
-            self._flaw("after this the HTML ends inside a tag or a comment", place)
-        for element, _, _ in self._open:
-            if element.tag not in OPTIONAL:
-                self._flaw(f"<{element.tag}> is never closed", element.place)
+        innermost = self._open[-1][0] if self._open else ""
+        if not self._complete and innermost not in _RAW:
+            text = "after this the HTML ends inside a tag or a comment"
+            self._flaw(text, Place(*self._place()))
+        for name, element, _, _ in self._open:
+            if name not in OPTIONAL:
+                self._flaw(f"<{name}> is never closed", element.place)
 
     def _flaw(self, text: str, place: Place) -> None:
         if len(self.broken) < MAX_MISNESTED:
             self.broken.append(Broken(text, place))
+
+
+def _first_of_each(pairs: Pairs) -> dict[str, str]:
+    attributes = dict(pairs)
+    if len(attributes) < len(pairs):
+        attributes.update(reversed(pairs))
+    return attributes
 
 
 def _address(value: str) -> str:

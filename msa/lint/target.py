@@ -1,0 +1,91 @@
+"""The web addresses of a message, in its HTML and in its text, taken apart once for all rules."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import NamedTuple
+
+from msa.lint.html import Page, Reference
+from msa.message.decoding import encoded_offsets
+from msa.message.tree import Message, Part, Span
+
+MAX_TARGETS = 1_000  # addresses of one message that are looked at
+MAX_URL = 2_048  # characters of one; browsers and proxies cut longer ones
+
+_IN_TEXT = re.compile(rb"https?://[^\s<>\"\x00-\x20]{1,2048}", re.IGNORECASE)
+_TRAILING = b".,;:!?)]}'"  # what ends a sentence, or a bracket around the address
+# RFC 3986 section 3, and no more: what has other characters is malformed.
+_WEB = re.compile(
+    r"(https?)://(?:([^/?#@\s]*)@)?(\[[0-9a-f:.]{2,45}\]|[^/?#:@\s\"<>\\^`{|}\[\]]+)"
+    r"(?::(\d{1,5}))?(?:[/?#][^\s\"<>\\^`{|}]*)?",
+    re.IGNORECASE,
+)
+
+
+class Target(NamedTuple):
+    """An address of the web, and where the message names it first."""
+
+    url: str
+    scheme: str  # lower case
+    has_login: bool
+    host: str  # lower case, without a final dot or the brackets of a number
+    port: int | None
+    part: Part
+    page: Page | None  # None: it stands in plain text, at `start` of the decoded body
+    reference: Reference | None
+    start: int
+
+    def span(self, message: Message) -> Span:
+        """Return the octets where it is written."""
+        if self.page is not None and self.reference is not None:
+            return self.page.element_span(self.reference.element, self.reference.attribute)
+        ends = [self.start, self.start + len(self.url) - 1]
+        first, last = encoded_offsets(message, self.part, ends)
+        return Span(first, min(last + 1, self.part.body.end))
+
+
+def find_targets(
+    pages: Iterable[Page], texts: Iterable[tuple[Part, bytes]]
+) -> Mapping[str, Target]:
+    """Return the well-formed web addresses, at most MAX_TARGETS, in order of appearance."""
+    found: dict[str, Target] = {}
+    for target in islice(_all_targets(pages, texts), MAX_TARGETS):
+        if target.url not in found:
+            found[target.url] = target
+    return found
+
+
+def _all_targets(pages: Iterable[Page], texts: Iterable[tuple[Part, bytes]]) -> Iterator[Target]:
+    for page in pages:
+        for reference in page.references:
+            taken = _WEB.fullmatch(reference.url, 0, MAX_URL)
+            if taken is not None:
+                yield _target(taken, page.part, page, reference)
+    for part, text in texts:
+        for found in _IN_TEXT.finditer(text):
+            taken = _WEB.fullmatch(found[0].rstrip(_TRAILING).decode("latin-1"))
+            if taken is not None:
+                yield _target(taken, part, None, None, found.start())
+
+
+def _target(
+    taken: re.Match[str], part: Part, page: Page | None, reference: Reference | None, start: int = 0
+) -> Target:
+    scheme, login, host, port = taken.groups()
+    return Target(
+        taken[0],
+        scheme.lower(),
+        login is not None,
+        host.lower().strip("[]").rstrip("."),
+        None if port is None else int(port),
+        part,
+        page,
+        reference,
+        start,
+    )
+
+
+def host_of(url: str) -> str:
+    """Return the host of a well-formed web address; "" for all else."""
+    taken = _WEB.fullmatch(url, 0, MAX_URL)
+    return "" if taken is None else taken[3].lower().strip("[]").rstrip(".")
