@@ -1,11 +1,12 @@
 """What the submission agent needs of the outside."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from msa.auth.resolver import Resolver as Resolver  # what lint asks of DNS
 from msa.envelope import Submission
 from msa.fix.edit import Fixed
+from msa.lint.facts import LinkAnswer
 from msa.lint.finding import Finding
 from msa.recorder import SessionRecord
 from msa.reply import Reply
@@ -61,4 +62,16 @@ class SessionLog(Protocol):
 
         A session is named by its id; a later record of it holds all that an earlier one held but
         its refusals.
+        """
+
+
+class LinkProbe(Protocol):
+    """Finds out where links lead; the only one who asks the web."""
+
+    def probe(
+        self, urls: Sequence[str], budget_s: float, meanwhile: Callable[[], None]
+    ) -> Mapping[str, LinkAnswer]:
+        """Return an answer for each address within the budget; never raises for any address.
+
+        `meanwhile` is called every now and then, so that others need not wait.
         """

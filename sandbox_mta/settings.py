@@ -33,6 +33,7 @@ from pydantic_settings import (
 )
 
 from msa.lint import RULES, choice
+from msa.lint.html.support import DEFAULT_CLIENTS, resolve
 from msa.lint.options import LintOptions
 from msa.lint.profile import DEFAULT, Profile
 from sandbox_mta.mta import schedule
@@ -126,6 +127,11 @@ def _rules(words: tuple[str, ...]) -> tuple[str, ...]:
     return words
 
 
+def _clients(words: tuple[str, ...]) -> tuple[str, ...]:
+    resolve(words)
+    return words
+
+
 def _json(value: Any) -> Any:
     """Read a table written as JSON; a TOML table is one already."""
     if not isinstance(value, str):
@@ -139,8 +145,10 @@ def _json(value: Any) -> Any:
 Address = Annotated[str, AfterValidator(_address)]
 Octets = Annotated[int, BeforeValidator(_octets), Field(gt=0)]
 Network = IPv4Network | IPv6Network
+Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_names)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
 Rules = Annotated[Names, AfterValidator(_rules)]
+Clients = Annotated[Names, AfterValidator(_clients)]
 
 
 class TopicDefaults(BaseModel):
@@ -218,6 +226,21 @@ class Settings(BaseSettings):
         description="`on` records what RFC 6409 lets a submission agent fix, beside the submitted "
         "octets; `off` fixes nothing",
     )
+    lint_clients: Clients = Field(
+        DEFAULT_CLIENTS,
+        description="mail clients that should show the message, by caniemail's names: a family "
+        "such as `gmail`, or one of its clients, `outlook.windows`",
+    )
+    lint_links: Literal["off", "on"] = Field(
+        "off",
+        description="`on` asks the servers of the first 100 links of each message, after it was "
+        "accepted, whether they lead somewhere (HEAD, then GET)",
+    )
+    lint_links_allow: Networks = Field(
+        (),
+        description="networks that link checks may reach though they are private, for example "
+        "`10.0.0.0/8,127.0.0.1/32`",
+    )
     clock: Annotated[str, AfterValidator(_clock)] = Field(
         "real", description="clock of retries: `real`, a rate such as `60x`, or `manual`"
     )
@@ -241,7 +264,7 @@ class Settings(BaseSettings):
         "the data folder; default: no STARTTLS, and a self-signed one for `smtps`",
     )
     tls_key: Path | None = Field(None, description="key (PEM) of the certificate")
-    proxy_protocol: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_names)] = Field(
+    proxy_protocol: Networks = Field(
         (),
         description="networks whose connections to `smtp` begin with a PROXY header (version 1 or "
         "2), for example `10.0.0.0/8`; the client's address is taken from it",
@@ -281,7 +304,12 @@ class Settings(BaseSettings):
     def lint_options(self) -> LintOptions:
         """How messages are linted."""
         return LintOptions(
-            profile=self.lint_profile, select=self.lint_select, ignore=self.lint_ignore
+            profile=self.lint_profile,
+            select=self.lint_select,
+            ignore=self.lint_ignore,
+            clients=self.lint_clients,
+            links=self.lint_links == "on",
+            links_allow=tuple(map(str, self.lint_links_allow)),
         )
 
     @model_validator(mode="after")

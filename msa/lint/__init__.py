@@ -35,7 +35,7 @@ from msa.lint import (
 )
 from msa.lint.choice import chosen
 from msa.lint.draft import Draft
-from msa.lint.facts import NOTHING, Facts
+from msa.lint.facts import MAX_LINKS, NOTHING, Facts
 from msa.lint.finding import MAX_EVIDENCE, Finding, Flaw, Severity
 from msa.lint.options import DEFAULTS, LintOptions
 from msa.lint.profile import Profile, severity_in
@@ -50,6 +50,7 @@ __all__ = [
     "Rule",
     "Severity",
     "inspect",
+    "links_of",
     "lint",
     "run",
 ]
@@ -124,6 +125,15 @@ def inspect(
         except Exception:
             log.exception("rule %s failed: a bug of ours", rule.code)
     return _placed(draft.content, flaws)
+
+
+def links_of(content: bytes) -> tuple[str, ...]:
+    """Return the web addresses of a message that may be asked, at most MAX_LINKS; never raises."""
+    try:
+        return tuple(Draft(content).targets)[:MAX_LINKS]
+    except Exception:
+        log.exception("the links could not be read: a bug of ours")
+        return ()
 
 
 def _judged(rule: Rule, flaws: Iterable[Flaw], profile: Profile) -> Iterator[Judged]:

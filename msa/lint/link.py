@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from itertools import islice
 
 from msa.lint.draft import Draft
+from msa.lint.facts import LinkAnswer
 from msa.lint.finding import Flaw, Severity
 from msa.lint.html import Page, Reference
 from msa.lint.html.features import words
@@ -16,6 +17,7 @@ from msa.lint.target import MAX_TARGETS, MAX_URL, host_of
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]{0,30}):", re.IGNORECASE)
 _UNFILLED = re.compile(r"\{\{|\{%|%%|\*\||\$\{|<%")  # BOD011 tells the cause
 _ACTIVE = frozenset(("javascript", "vbscript", "data", "file"))
+_TURNED_AWAY = frozenset((401, 403, 429))
 _PORTS = {"http": 80, "https": 443}
 _DEV_SUFFIXES = (".localhost", ".local", ".test", ".invalid", ".internal", ".lan", ".localdomain")
 _TUNNELS = (
@@ -239,6 +241,44 @@ def _is_number(host: str) -> bool:
 
 
 @rule(
+    "LNK006",
+    "link-dead",
+    Severity.WARNING,
+    "RFC 9110 section 15",
+    fix="Link to a page that is there, and keep it as long as the mail may be read.",
+)
+def dead(draft: Draft) -> Iterator[Flaw]:
+    """The server of a link answers with an error, or not at all.
+
+    Only when link checks are switched on: then the first 100 addresses of a message are asked,
+    after it was accepted. 401, 403 and 429 are infos, since many sites turn programs away, and so
+    is an address that is not asked, because it is not of the public internet or time ran out.
+
+    Correct the address. A page behind a login should answer with the login.
+    """
+    links = draft.facts.links
+    for target in draft.targets.values() if links else ():
+        answer = links.get(target.url)
+        judged = None if answer is None else _judged(answer)
+        if judged is not None:
+            severity, what = judged
+            text = f"the address {_shown(target.url)} {what}"
+            span = target.span(draft.message)
+            yield draft.flaw(text, *span, target.part, severity=severity)
+
+
+def _judged(answer: LinkAnswer) -> tuple[Severity, str] | None:
+    if not answer.asked:
+        return Severity.INFO, f"was not asked: {answer.reason}"
+    if answer.status is None:
+        return Severity.WARNING, f"can't be reached: {answer.reason}"
+    if answer.status < 400:
+        return None
+    severity = Severity.INFO if answer.status in _TURNED_AWAY else Severity.WARNING
+    return severity, f"answers {answer.status}"
+
+
+@rule(
     "LST006",
     "unsubscribe-link-missing",
     Severity.WARNING,
@@ -296,5 +336,6 @@ RULES: tuple[Rule, ...] = (
     shows_another,
     runs_code,
     suspicious,
+    dead,
     unsubscribe_missing,
 )

@@ -20,6 +20,8 @@ class LintOptions:
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     clients: tuple[str, ...] = DEFAULT_CLIENTS  # that should show it, as `html.support` names them
+    links: bool = False  # ask the servers of links whether they lead somewhere
+    links_allow: tuple[str, ...] = ()  # networks that are asked though they are not public
 
     def as_json(self) -> dict[str, Any]:
         """Return the choices fit for JSON; `read_options` reads them."""

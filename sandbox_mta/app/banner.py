@@ -38,7 +38,13 @@ def text(settings: Settings, database: str, fingerprint: str = "") -> str:
         lines.append(f"  TLS certificate, SHA-256 {fingerprint}")
     if bootstrap is not None and kafka.embedded_port(settings) is not None:
         lines.append(f"  ({BROKER_BANNER})")
-    return "sandbox-mta is ready; nothing leaves this machine.\n" + "\n".join(lines) + "\n"
+    return f"sandbox-mta is ready; {_leaves(settings)}.\n" + "\n".join(lines) + "\n"
+
+
+def _leaves(settings: Settings) -> str:
+    if settings.lint_links == "on":
+        return "no mail leaves this machine, but the servers of links are asked"
+    return "nothing leaves this machine"
 
 
 def _reachable(address: str) -> str:

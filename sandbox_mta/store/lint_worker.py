@@ -14,23 +14,28 @@ import sqlite3
 import struct
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol
 from urllib.parse import quote
 
 from msa.envelope import Envelope, Kind, Recipient, Submission
 from msa.fix import Context, fix
-from msa.lint import Draft, inspect
+from msa.lint import Draft, inspect, links_of
 from msa.lint.facts import NOTHING, Facts
 from msa.lint.finding import Finding
 from msa.lint.options import LintOptions, read_options
+from msa.ports import LinkProbe
 from sandbox_mta.store.database import Address
 from sandbox_mta.store.fix_rows import fix_fields
 from sandbox_mta.store.times import to_datetime, to_microseconds
 
 NICENESS = 19  # intake and delivery go first when the machine is full
 AT_ONCE_OCTETS = 4 * 2**20  # of contents in memory, unless one message alone is larger
+LINKS_S = 15.0  # for the links of all messages of a range; `LintFeed` waits 30 for the answer
 DATABASE_FAILED = 3  # exit status: no message is to blame
 HEAD = struct.Struct(">II")
 
@@ -211,6 +216,14 @@ def _contents(source: Source, numbers: Sequence[int]) -> dict[int, bytes]:
     return {number: b"".join(some) for number, some in pieces.items()}
 
 
+def _links(options: LintOptions) -> LinkProbe | None:
+    if not options.links:
+        return None
+    from sandbox_mta.outbound.links import Links
+
+    return Links([ip_network(network) for network in options.links_allow])
+
+
 class Worker:
     """Answers requests; a message whose client waits goes before those that are stored."""
 
@@ -226,6 +239,7 @@ class Worker:
         self._fixes_as = fixes_as
         self._answers = answers
         self._options = options
+        self._links = _links(options)
         self._urgent: queue.SimpleQueue[Frame] = queue.SimpleQueue()
         self._requests: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
 
@@ -246,12 +260,21 @@ class Worker:
 
     def _answer_range(self, request: dict[str, Any]) -> None:
         found = []
+        until = time.monotonic() + LINKS_S
         for each in pending(self._source, request["first"], request["last"]):
             context = self._context(*each.about)
-            judged = judge(each.content, each.envelope, self._options, context, each.facts)
+            facts = self._ask(each.content, each.facts, until - time.monotonic())
+            judged = judge(each.content, each.envelope, self._options, context, facts)
             found.append((each.number, *judged))
             self._answer_urgent()
         self._send({"id": request["id"], "found": found})
+
+    def _ask(self, content: bytes, facts: Facts, budget_s: float) -> Facts:
+        """Ask the outside as far as the settings say; whose client waits is answered meanwhile."""
+        if self._links is None:
+            return facts
+        links = self._links.probe(links_of(content), budget_s, self._answer_urgent)
+        return replace(facts, links=links)
 
     def _answer_urgent(self) -> None:
         while not self._urgent.empty():

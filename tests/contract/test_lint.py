@@ -57,6 +57,28 @@ async def test_what_is_stored_is_linted_as_the_linter_says(running: Store) -> No
     assert await running.lint.pending() == 0
 
 
+async def test_links_are_asked_when_they_should_be(address: Address) -> None:
+    # Nobody is at the address, and it isn't allowed: the finding says that it was not asked.
+    store = Store(address, instance="one", lint_options=LintOptions(links=True))
+    await store.open()
+    task = asyncio.create_task(store.lint.run())
+    content = b"Subject: x\r\n\r\nhttps://127.0.0.9/\r\n"
+    given = submission(content)
+    async with asyncio.timeout(WAIT_S):
+        await store.submissions.accept(given)
+        await store.lint.drained()
+    seen = await seen_in_sql(store, given.id)
+    task.cancel()
+    await asyncio.wait([task])
+    await store.close()
+
+    texts = [finding.text for finding in seen.lint or () if finding.code == "LNK006"]
+    assert texts == [
+        'the address "https://127.0.0.9/" was not asked: '
+        "127.0.0.9 is no address of the public internet"
+    ]
+
+
 async def test_what_waited_before_the_start_is_linted(store: Store) -> None:
     given = [submission(BAD) for _ in range(100)]
     await asyncio.gather(*(store.submissions.accept(each) for each in given))

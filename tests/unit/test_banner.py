@@ -11,6 +11,11 @@ def test_every_stage_has_a_line_with_something_to_try() -> None:
     assert "one node for development" in shown
 
 
+def test_that_links_are_asked_is_said() -> None:
+    assert "nothing leaves this machine" in text(Settings(), "sqlite:///sandbox.db")
+    assert "the servers of links are asked" in text(Settings(lint_links="on"), "sqlite:///s.db")
+
+
 def test_the_examples_reach_a_sandbox_elsewhere() -> None:
     settings = Settings.model_validate({"kafka": "embedded:19092", "data": "other"})
 

@@ -8,6 +8,7 @@ import pytest
 
 from msa.envelope import Envelope, Recipient
 from msa.lint import RULES, Draft, Finding, LintOptions, Rule, inspect
+from msa.lint.facts import Facts, LinkAnswer
 from msa.lint.gather import Gatherer
 from msa.lint.profile import DEFAULT
 from sandbox_mta.mta.lookups import read_zone_file
@@ -23,18 +24,19 @@ def said_of(path: Path) -> dict[str, Any]:
 
 
 def findings_of(path: Path) -> tuple[Finding, ...]:
-    """Lint a message as the file beside it says: an envelope, a profile."""
+    """Lint a message as the file beside it says: an envelope, a profile, answers of links."""
     said = said_of(path)
     dns = said.pop("dns", None)
     # The corpus is unsigned, as applications submit: outside the profile `txn` AUT001 would stand
     # beside every other finding.
     ignore = () if path.parent.name == "AUT001" else ("AUT001",)
     options = LintOptions(profile=said.pop("profile", DEFAULT), ignore=ignore)
+    answers = {url: LinkAnswer(*answer) for url, answer in said.pop("links", {}).items()}
     envelope = None
     if "recipients" in said:
         recipients = tuple(Recipient(path) for path in said.pop("recipients"))
         envelope = Envelope(recipients=recipients, **said)
-    draft = Draft(path.read_bytes(), envelope, profile=options.profile)
+    draft = Draft(path.read_bytes(), envelope, profile=options.profile, facts=Facts(links=answers))
     if dns is not None:
         Gatherer(read_zone_file(path.parent / dns)).add_to(draft)
     return inspect(draft, options)

@@ -1,7 +1,4 @@
-"""The one module that may speak to the outside; everything else stays on this machine.
-
-It is used only where a setting asks for it.
-"""
+"""Live look-ups, from the name servers of this machine, where a setting asks for them."""
 
 from collections.abc import Callable
 from pathlib import Path
