@@ -22,6 +22,8 @@ PACKAGES: Mapping[str, str] = {
     "shellcheck": "shellcheck",
 }
 
+_ALONG: Mapping[str, tuple[str, ...]] = {"swaks": ("libnet-ssleay-perl",)}  # its TLS
+
 _UPDATE_S = 180
 _INSTALL_S = 900  # a browser and a Java runtime over a slow line
 _OPTIONS = (
@@ -75,6 +77,7 @@ async def _apt_get_install(programs: Sequence[str], folder: Path) -> None:
         "--yes",
         "--no-install-recommends",
         *(PACKAGES[program] for program in programs),
+        *(package for program in programs for package in _ALONG.get(program, ())),
         folder=folder,
         within_s=_INSTALL_S,
     )

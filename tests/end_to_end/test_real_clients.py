@@ -1,10 +1,8 @@
 """Real mail software submits to the sandbox: what it sends is what is kept, and it is content."""
 
-import os
 import shutil
 import sqlite3
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,19 +14,6 @@ from tests.end_to_end.mail_servers import Exim, Postfix
 from tests.end_to_end.sandbox import Sandbox, message
 
 clients = pytest.mark.clients
-
-
-@pytest.fixture(scope="module")
-def packages() -> Iterator[Path]:
-    """A folder with Postfix and Exim in which their own users may read."""
-    folder = os.environ.get("MAIL_SERVERS")
-    if not folder:
-        why = os.environ.get("MAIL_SERVERS_WHY", "MAIL_SERVERS is not set; test.sh unpacks them")
-        pytest.skip(f"no Postfix and no Exim: {why}")
-    # pytest's temporary folders and the cache in root's home are closed to other users.
-    with tempfile.TemporaryDirectory(prefix="sandbox-mta-mail-") as made:
-        Path(made).chmod(0o755)
-        yield Path(shutil.copytree(folder, Path(made) / "root", symlinks=True))
 
 
 def the_one_to(sandbox: Sandbox, path: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.end_to_end.mail_servers import Postfix
 from tests.end_to_end.sandbox import Sandbox, free_port, message
 
 
@@ -76,6 +77,61 @@ def test_curl_submits_over_tls(secured: tuple[Sandbox, int]) -> None:
         assert done.returncode == 0, done.stderr
 
     assert len(sandbox.dump("to:curl@customer.example")) == 2
+
+
+@pytest.mark.clients("swaks")
+@pytest.mark.parametrize("implicit", [True, False], ids=["smtps", "starttls"])
+def test_swaks_submits_over_tls_to_the_name_in_the_certificate(
+    secured: tuple[Sandbox, int], implicit: bool
+) -> None:
+    sandbox, port = secured
+    if b"TLS supported" not in subprocess.run(["swaks", "--support"], capture_output=True).stdout:
+        pytest.skip("this swaks has no TLS (Debian: libnet-ssleay-perl)")
+    how = ["--tls-on-connect"] if implicit else ["--tls"]
+    done = subprocess.run(
+        ["swaks", "--server", "127.0.0.1", "--port", str(port if implicit else sandbox.smtp_port),
+         *how, "--tls-verify", "--tls-ca-path", str(sandbox.data / "tls-certificate.pem"),
+         "--from", "app@shop.example", "--to", f"swaks-{implicit}@customer.example",
+         "--data", message()],
+        capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    assert "TLS started with cipher TLSv1.3" in done.stdout
+    assert len(sandbox.dump(f"to:swaks-{implicit}@customer.example")) == 1
+
+
+@pytest.mark.clients("msmtp")
+@pytest.mark.parametrize("implicit", [True, False], ids=["smtps", "starttls"])
+def test_msmtp_submits_over_tls_and_checks_the_certificate(
+    secured: tuple[Sandbox, int], implicit: bool
+) -> None:
+    sandbox, port = secured
+    path = f"msmtp-{implicit}@customer.example".lower()
+    done = subprocess.run(
+        ["msmtp", "--host=127.0.0.1", f"--port={port if implicit else sandbox.smtp_port}",
+         "--tls=on", f"--tls-starttls={'off' if implicit else 'on'}",
+         f"--tls-trust-file={sandbox.data / 'tls-certificate.pem'}", "--from=app@shop.example",
+         path],
+        input=message(to=path).encode(), capture_output=True, timeout=30,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+    assert len(sandbox.dump(f"to:{path}")) == 1
+
+
+def test_postfix_that_insists_on_tls_gets_it(secured: tuple[Sandbox, int], packages: Path) -> None:
+    sandbox, _ = secured
+    path = "postfix-tls@customer.example"
+    program, folder = packages / "postfix", packages.parent / "insisting"
+
+    with Postfix(program, folder, sandbox.smtp_port, tls="encrypt") as postfix:
+        postfix.send(message(to=path), mail_from="app@shop.example", to=[path])
+        log = postfix.wait_for(f"to=<{path}>, relay=127.0.0.1")
+
+    assert "220 2.0.0 Ready to start TLS" in log
+    assert "status=sent (250 2.0.0 Ok: queued as" in log
+    assert len(sandbox.dump(f"to:{path}")) == 1
 
 
 def test_a_certificate_that_cannot_be_used_is_one_line(tmp_path: Path) -> None:
