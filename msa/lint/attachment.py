@@ -53,7 +53,7 @@ def _name_flaws(draft: Draft, part: Part) -> Iterator[Flaw]:
         return
     if file_name is not None:
         yield from _form_flaws(draft, part, disposition, "filename", file_name)
-    elif name is not None and not part.type.startswith("text/"):
+    elif name is not None and not part.type.startswith(("text/", "message/")):
         text = "the file name stands in Content-Type only"
         yield _at(draft, part, "content-type", text)
     if name is not None and name != file_name:

@@ -85,9 +85,10 @@ def body_empty(draft: Draft) -> Iterator[Flaw]:
     Look for the text at the place where the message is built.
     """
     leaves = [part for part in draft.parts if part.delimiters is None]
-    cut = draft.message.caps or draft.root.strays  # then the text may be what wasn't read
-    broken = any(part.delimiters is not None and not part.parts for part in draft.parts)
-    if cut or broken:
+    broken = any(
+        part.strays or (part.delimiters is not None and not part.parts) for part in draft.parts
+    )
+    if draft.message.caps or broken:
         return  # MIM011, HDR012, MIM003, MIM004 or MIM008 tells the cause
     if all(_is_blank(draft, part) for part in leaves):
         body = draft.root.body

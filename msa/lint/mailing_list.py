@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
+from msa.auth.tags import read_tags
 from msa.lint.draft import Draft
 from msa.lint.finding import Flaw, Severity
 from msa.lint.rule import Rule, rule
 from msa.message.structured import blank_comments
-from msa.message.tags import read_tags
 from msa.message.tree import Field
 
 MAX_SIGNATURES = 20  # of one message that are read
@@ -185,9 +185,9 @@ def unsubscribe_unsigned(draft: Draft) -> Iterator[Flaw]:
     if not signatures or not posts or "list-unsubscribe" not in draft.fields:
         return
     for field in islice(signatures, MAX_SIGNATURES):
-        signed = read_tags(draft.value(field)).get("h", b"").lower()
-        names = {name.strip() for name in signed.split(b":")}
-        if {b"list-unsubscribe", b"list-unsubscribe-post"} <= names:
+        signed = read_tags(draft.value(field).decode("latin-1")).values.get("h", "")
+        names = {name.strip().lower() for name in signed.split(":")}
+        if {"list-unsubscribe", "list-unsubscribe-post"} <= names:
             return
     field = signatures[0]
     text = "the signature does not cover List-Unsubscribe and List-Unsubscribe-Post"
