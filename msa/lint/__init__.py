@@ -12,6 +12,7 @@ from typing import Any
 from msa.envelope import Envelope
 from msa.lint import (
     address,
+    addressee,
     ambiguity,
     attachment,
     authentication,
@@ -65,6 +66,7 @@ RULES: tuple[Rule, ...] = (
     *field.RULES,
     *optional.RULES,
     *address.RULES,
+    *addressee.RULES,
     *mime.RULES,
     *multipart.RULES,
     *attachment.RULES,

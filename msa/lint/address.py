@@ -5,19 +5,23 @@ from collections.abc import Iterator
 
 from msa.auth.exchangers import Reach
 from msa.auth.names import domain_of
-from msa.lint.draft import ADDRESS_FIELDS, Draft
+from msa.lint.draft import Draft
 from msa.lint.finding import Flaw, Severity
 from msa.lint.rule import Rule, rule
-from msa.message.mailbox import TroubleKind
+from msa.message.mailbox import Mailbox, TroubleKind, display_name
 from msa.message.structured import blank_comments
 from msa.message.tree import Field
+from msa.message.words import decode_words
 
 MAY_BE_EMPTY = ("bcc", "resent-bcc", "from")  # RFC 5322 section 3.6.3; an empty From is HDR004
 MAX_LOCAL = 64  # octets, RFC 5321 section 4.5.3.1.1
 MAX_DOMAIN = 255  # octets, RFC 5321 section 4.5.3.1.2
+MAX_PHRASE = 2_000  # octets of a display name that are searched
 
 # Labels of 1 to 63 octets. The underscore is no part of a host name, but of many in development.
 _LABEL = rb"[A-Za-z0-9_\x80-\xff](?:[A-Za-z0-9_\x80-\xff-]{0,61}[A-Za-z0-9_\x80-\xff])?"
+# An address inside a text; no two pieces can take the same character twice over.
+_ADDRESS = re.compile(r"[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,9}[\w-]{2,63}")
 _HOST = re.compile(rb"%b(?:\.%b)*" % (_LABEL, _LABEL))
 
 
@@ -39,12 +43,13 @@ def syntax(draft: Draft) -> Iterator[Flaw]:
 
     Let the mail library write address fields; check addresses when users type them in.
     """
-    for name in ADDRESS_FIELDS:
-        for field in draft.fields.get(name, ()):
-            yield from _troubles(draft, field, TroubleKind.SYNTAX)
-            yield from _unroutable(draft, field)
-            if name not in MAY_BE_EMPTY and not blank_comments(draft.value(field)).strip():
-                yield draft.flaw(f"the {field.name} field is empty", field.start, field.end)
+    yield from _troubles(draft, TroubleKind.SYNTAX)
+    yield from _unroutable(draft)
+    for field, read in draft.address_lists:
+        if read.mailboxes or read.troubles or field.name.lower() in MAY_BE_EMPTY:
+            continue
+        if not blank_comments(draft.value(field)).strip():
+            yield draft.flaw(f"the {field.name} field is empty", field.start, field.end)
 
 
 @rule(
@@ -62,15 +67,30 @@ def domain_unqualified(draft: Draft) -> Iterator[Flaw]:
 
     Set the sender's domain in the application's mail settings.
     """
-    for name in ADDRESS_FIELDS:
-        for field in draft.fields.get(name, ()):
-            yield from _troubles(draft, field, TroubleKind.NO_DOMAIN)
-            for box in draft.addresses(field).mailboxes:
-                if b"." not in box.domain and not box.domain.startswith(b"["):
-                    shown = ascii(box.domain[:64].decode("utf-8", "replace"))[1:-1]
-                    text = f'the domain "{shown}" is not fully qualified'
-                    start = field.value_start
-                    yield draft.flaw(text, start + box.start, start + box.end)
+    yield from _troubles(draft, TroubleKind.NO_DOMAIN)
+    for field, box in draft.mailboxes:
+        if b"." not in box.domain and not box.domain.startswith(b"["):
+            text = f'the domain "{_shown(box.domain)}" is not fully qualified'
+            yield _box_flaw(draft, text, field, box)
+
+
+@rule(
+    "ADR003",
+    "address-obsolete",
+    Severity.WARNING,
+    "RFC 5322 section 4.4",
+    fix="Write the plain address, without route, spaces and comments, and one comma between two.",
+)
+def obsolete(draft: Draft) -> Iterator[Flaw]:
+    """An address is written in a form that may be read, but no longer written.
+
+    That is a source route (<@relay.example:ada@example.org>), a comma with nothing beside it,
+    spaces or comments inside the address, or a local part in several quoted pieces. Many parsers
+    don't know these forms: they drop the address, or read another one.
+
+    Join addresses with a mail library; leave empty strings out of the list before joining.
+    """
+    yield from _troubles(draft, TroubleKind.OBSOLETE)
 
 
 @rule(
@@ -88,13 +108,39 @@ def unquoted_specials(draft: Draft) -> Iterator[Flaw]:
 
     Let the mail library join name and address (in Python email.utils.formataddr).
     """
-    for name in ADDRESS_FIELDS:
-        for field in draft.fields.get(name, ()):
-            yield from _troubles(draft, field, TroubleKind.UNQUOTED)
+    yield from _troubles(draft, TroubleKind.UNQUOTED)
 
 
-def _unroutable(draft: Draft, field: Field) -> Iterator[Flaw]:
-    for box in draft.addresses(field).mailboxes:
+@rule(
+    "ADR005",
+    "display-name-holds-address",
+    Severity.WARNING,
+    "practice: SpamAssassin FROMNAME_SPOOFED_EMAIL, Gmail's sender guidelines",
+    fix="Write a name into the display name, and the address into the angle brackets only.",
+)
+def name_holds_address(draft: Draft) -> Iterator[Flaw]:
+    """A display name holds an address, and it is another one than the field's own.
+
+    Most readers show the name alone: whoever reads "ceo@bank.example" believes that it is from
+    there. Gmail and spam filters take it for an impersonation. The same address twice is fine.
+
+    Write the name of the person, and give their address in Reply-To if you send in their name.
+    """
+    for field, box in draft.mailboxes:
+        if b"@" not in box.phrase and b"=?" not in box.phrase:
+            continue
+        own = box.address.decode("utf-8", "replace").lower()
+        name = decode_words(display_name(box.phrase[:MAX_PHRASE]))
+        found = next((one[0] for one in _ADDRESS.finditer(name) if one[0].lower() != own), None)
+        if found is not None:
+            text = (
+                f"the display name holds {ascii(found)[1:-1]}, the address is {_shown(box.address)}"
+            )
+            yield _box_flaw(draft, text, field, box)
+
+
+def _unroutable(draft: Draft) -> Iterator[Flaw]:
+    for field, box in draft.mailboxes:
         reason = ""
         if len(box.local) > MAX_LOCAL:
             reason = f"the local part has {len(box.local)} octets (at most {MAX_LOCAL})"
@@ -103,15 +149,26 @@ def _unroutable(draft: Draft, field: Field) -> Iterator[Flaw]:
         elif len(box.domain) > MAX_DOMAIN:
             reason = f"the domain has {len(box.domain)} octets (at most {MAX_DOMAIN})"
         if reason:
-            start, end = field.value_start + box.start, field.value_start + box.end
-            yield draft.flaw(f"{reason}, in the {field.name} field", start, end)
+            yield _box_flaw(draft, f"{reason}, in the {field.name} field", field, box)
 
 
-def _troubles(draft: Draft, field: Field, kind: TroubleKind) -> Iterator[Flaw]:
-    for trouble in draft.addresses(field).troubles:
-        if trouble.kind is kind:
-            start, end = field.value_start + trouble.start, field.value_start + trouble.end
-            yield draft.flaw(f"{trouble.text}, in the {field.name} field", start, end)
+def _troubles(draft: Draft, kind: TroubleKind) -> Iterator[Flaw]:
+    for field, read in draft.address_lists:
+        for trouble in read.obsolete if kind is TroubleKind.OBSOLETE else read.troubles:
+            if trouble.kind is kind:
+                start, end = field.value_start + trouble.start, field.value_start + trouble.end
+                yield draft.flaw(f"{trouble.text}, in the {field.name} field", start, end)
+
+
+def _box_flaw(
+    draft: Draft, text: str, field: Field, box: Mailbox, severity: Severity | None = None
+) -> Flaw:
+    start, end = field.value_start + box.start, field.value_start + box.end
+    return draft.flaw(text, start, end, severity=severity)
+
+
+def _shown(octets: bytes) -> str:
+    return ascii(octets[:64].decode("utf-8", "replace"))[1:-1]
 
 
 @rule(
@@ -151,6 +208,8 @@ _UNREACHED = {
 RULES: tuple[Rule, ...] = (
     syntax,
     domain_unqualified,
+    obsolete,
     unquoted_specials,
+    name_holds_address,
     domain_takes_no_mail,
 )

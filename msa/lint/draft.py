@@ -214,15 +214,20 @@ class Draft:
         return read_structured(self.value(fields[0])) if fields else _NOTHING_SAID
 
     @cached_property
-    def mailboxes(self) -> tuple[tuple[Field, Mailbox], ...]:
-        """All addresses of the message's own header, with the field that each stands in."""
+    def address_lists(self) -> tuple[tuple[Field, AddressList], ...]:
+        """The address fields of the message itself, read."""
+        fields = self.fields
         return tuple(
-            (field, box)
+            (field, self.addresses(field))
             for name in ADDRESS_FIELDS
-            if name in self.fields
-            for field in self.fields[name]
-            for box in self.addresses(field).mailboxes
+            if name in fields
+            for field in fields[name]
         )
+
+    @cached_property
+    def mailboxes(self) -> tuple[tuple[Field, Mailbox], ...]:
+        """All their addresses, each with the field that it stands in."""
+        return tuple((field, box) for field, read in self.address_lists for box in read.mailboxes)
 
     @cached_property
     def worded(self) -> tuple[tuple[Part, Field], ...]:

@@ -111,11 +111,24 @@ def _raw_8bit_in(draft: Draft, part: Part, field: Field, *, utf8: bool) -> Itera
         text = f"the {field.name} field is neither ASCII nor UTF-8"
         yield draft.flaw(text, start, field.value_end, part)
         return
-    if not utf8:
+    if not utf8 and _high(value) != _high_in_addresses(draft, part, field):
         first = next(index for index, octet in enumerate(value) if octet > 127)
         text = f"the {field.name} field holds raw UTF-8 without SMTPUTF8"
         yield draft.flaw(text, field.value_start + first, field.value_end, part)
 
+
+def _high(octets: bytes) -> int:
+    return len(octets) - len(octets.translate(None, _HIGH))
+
+
+def _high_in_addresses(draft: Draft, part: Part, field: Field) -> int:
+    """Count the octets over 127 that stand in addresses: ADR006 tells of them."""
+    if part is not draft.root or field.name.lower() not in ADDRESS_FIELDS:
+        return 0
+    return sum(_high(box.address) for box in draft.addresses(field).mailboxes)
+
+
+_HIGH = bytes(range(128, 256))
 
 # Bounded, and no two pieces can take the same octet: a text may hold three "?" (which is wrong),
 # so that a field full of beginnings without ends is walked through a few times, not a thousand.

@@ -6,8 +6,9 @@ one bad address hides none of its neighbours.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from itertools import pairwise
 from typing import NamedTuple
 
 MAX_LIST = 131_072  # octets of one field that are read: 1,000 recipients take about 50,000
@@ -36,10 +37,11 @@ class TroubleKind(StrEnum):
     SYNTAX = "syntax"  # no address by any reading
     NO_DOMAIN = "no-domain"  # a local part alone
     UNQUOTED = "unquoted"  # a display name whose specials change what the field means
+    OBSOLETE = "obsolete"  # legible, but a form of RFC 5322 section 4.4 that nobody may write
 
 
 class Trouble(NamedTuple):
-    """A range of the value that is no address, and why."""
+    """A range of the value that is no address, or an obsolete one, and why."""
 
     kind: TroubleKind
     text: str
@@ -69,6 +71,7 @@ class AddressList(NamedTuple):
     troubles: tuple[Trouble, ...]
     groups: int
     cut: bool  # the value is longer than MAX_LIST
+    obsolete: tuple[Trouble, ...] = ()  # of the mailboxes above, and of the list itself
 
 
 class _Token(NamedTuple):
@@ -89,18 +92,28 @@ def read_addresses(value: bytes) -> AddressList:
     simple = _simple_list(text)
     if simple is not None:
         return AddressList(simple, (), 0, len(value) > MAX_LIST)
-    elements, groups, open_group = _elements(text)
+    tokens = list(_tokens(text))
+    elements, groups, open_group = _elements(tokens)
     mailboxes: list[Mailbox] = []
     troubles: list[Trouble] = []
+    obsolete = list(_gap(tokens))
     named = False  # the element to the right is a named address: a bare phrase belongs to it
     for element in reversed(elements):
         read = _read(text, element, named=named)
-        (mailboxes if isinstance(read, Mailbox) else troubles).append(read)  # type: ignore[arg-type]  # one list each
-        named = bool(read.phrase if isinstance(read, Mailbox) else read.kind == "unquoted")
+        if isinstance(read, Mailbox):
+            mailboxes.append(read)
+            named = bool(read.phrase)
+            obsolete += _obsolete(element)
+        else:
+            troubles.append(read)
+            named = read.kind is TroubleKind.UNQUOTED
     troubles.reverse()
     if open_group is not None:
         troubles.append(_unclosed(text, open_group, elements))
-    return AddressList(tuple(reversed(mailboxes)), tuple(troubles), groups, len(value) > MAX_LIST)
+    return AddressList(
+        *(tuple(reversed(mailboxes)), tuple(troubles), groups, len(value) > MAX_LIST),
+        tuple(sorted(obsolete, key=lambda trouble: trouble.start)),
+    )
 
 
 # The two common forms in one step, without tokens: 1.2 us an address instead of 10. Every
@@ -165,39 +178,42 @@ def _comment_end(text: bytes, at: int) -> int | None:
     return None
 
 
-def _elements(text: bytes) -> tuple[list[_Element], int, _Token | None]:
+def _elements(tokens: Iterable[_Token]) -> tuple[list[_Element], int, _Token | None]:
     """Cut the tokens at commas and groups; the token that opened an unclosed group comes last."""
     elements: list[_Element] = []
-    tokens: list[_Token] = []
+    own: list[_Token] = []  # of the element that is being read
     groups, in_group, in_angle = 0, 0, False
     opened: _Token | None = None
 
     def close() -> None:
-        if tokens:
-            word = "".join(token.kind for token in tokens)
-            elements.append(_Element(tokens.copy(), word, in_group))
-            tokens.clear()
+        if own:
+            elements.append(_Element(own.copy(), _word(own), in_group))
+            own.clear()
 
-    for token in _tokens(text):
+    for token in tokens:
         kind = token.kind
         if kind == "," and not in_angle:
             close()
-        elif kind == ":" and not in_group and not in_angle and _is_phrase(tokens):
+        elif kind == ":" and not in_group and not in_angle and _is_phrase(own):
             groups += 1
-            in_group, opened = groups, tokens[0]
-            tokens.clear()
+            in_group, opened = groups, own[0]
+            own.clear()
         elif kind == ";" and in_group and not in_angle:
             close()
             in_group, opened = 0, None
         else:
             in_angle = kind == "<" or (in_angle and kind != ">")
-            tokens.append(token)
+            own.append(token)
     close()
     return elements, groups, opened
 
 
 def _is_phrase(tokens: list[_Token]) -> bool:
-    return _PHRASE.fullmatch("".join(token.kind for token in tokens)) is not None
+    return _PHRASE.fullmatch(_word(tokens)) is not None
+
+
+def _word(tokens: Iterable[_Token]) -> str:
+    return "".join([token.kind for token in tokens])
 
 
 def _read(text: bytes, element: _Element, *, named: bool) -> Mailbox | Trouble:
@@ -216,6 +232,36 @@ def _read(text: bytes, element: _Element, *, named: bool) -> Mailbox | Trouble:
     if mark:
         return Trouble(TroubleKind.UNQUOTED, f"{mark!r} in a display name", start, end)
     return Trouble(TroubleKind.SYNTAX, _why(word), start, end)
+
+
+_GAP = re.compile(r"(?:\A|[,:]),|,(?=;|\Z)")
+_ROUTE = re.compile(r"<[,@][^<]*:")
+
+
+def _gap(tokens: list[_Token]) -> Iterator[Trouble]:
+    """Yield the first comma that has nothing before or behind it."""
+    found = _GAP.search(_word(tokens))
+    if found is not None:
+        comma = tokens[found.end() - 1]
+        text = "an empty element, a comma too many"
+        yield Trouble(TroubleKind.OBSOLETE, text, comma.start, comma.end)
+
+
+def _obsolete(element: _Element) -> Iterator[Trouble]:
+    """Yield what RFC 5322 section 4.4 forbids to write in a good address."""
+    tokens, word = element.tokens, element.word
+    first = word.find("<") + 1
+    if _ROUTE.search(word):
+        text = "a source route"
+        yield Trouble(TroubleKind.OBSOLETE, text, tokens[first].start, tokens[-1].end)
+        first = word.rindex(":") + 1
+    spec = tokens[first : -1 if word.endswith(">") else None]
+    if any(left.end != right.start for left, right in pairwise(spec)):
+        text = "a space or comment inside the address"
+        yield Trouble(TroubleKind.OBSOLETE, text, spec[0].start, spec[-1].end)
+    elif "q" in (local := word[first : word.rindex("@")]) and local != "q":
+        text = "a local part in several quoted pieces"
+        yield Trouble(TroubleKind.OBSOLETE, text, spec[0].start, spec[-1].end)
 
 
 def _special_in_name(word: str) -> str:

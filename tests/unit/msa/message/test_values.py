@@ -106,6 +106,30 @@ def test_a_bad_address_is_graded(raw: bytes, kind: TroubleKind) -> None:
     assert [trouble.kind for trouble in read_addresses(raw).troubles] == [kind]
 
 
+@pytest.mark.parametrize(
+    ("raw", "written"),
+    [
+        (b"<@a.example,@b.example:u@c.example>", b"@a.example,@b.example:u@c.example>"),
+        (b"a@x.example,, b@x.example", b","),
+        (b"Team: a@x.example,; , b@x.example", b","),
+        (b"Bob <bob . smith @ x.example>", b"bob . smith @ x.example"),
+        (b"bob(c)@x.example", b"bob(c)@x.example"),
+        (b'"bob".smith@x.example', b'"bob".smith@x.example'),
+    ],
+)
+def test_an_obsolete_form_is_read_and_told(raw: bytes, written: bytes) -> None:
+    read = read_addresses(raw)
+
+    assert [raw[trouble.start : trouble.end] for trouble in read.obsolete] == [written]
+    assert read.mailboxes
+    assert not read.troubles
+
+
+@pytest.mark.parametrize("raw", [b"(c) Ada (d) <(e) a@x.example (f)> (g)", b"Team:; , a@x.example"])
+def test_comments_around_an_address_are_no_obsolete_form(raw: bytes) -> None:
+    assert read_addresses(raw).obsolete == ()
+
+
 def test_a_bad_address_hides_none_of_its_neighbours() -> None:
     read = read_addresses(b"a@x.example, b@@x.example, c@x.example")
 
