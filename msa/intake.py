@@ -16,9 +16,12 @@ log = logging.getLogger(__name__)
 class Intake:
     """Takes messages in for one store; with a linter it refuses those with errors."""
 
-    def __init__(self, store: SubmissionStore, linter: Linter | None) -> None:
+    def __init__(
+        self, store: SubmissionStore, linter: Linter | None, judge: policy.Judge | None = None
+    ) -> None:
         self._store = store
         self._linter = linter
+        self._judge = judge or (lambda findings, submission: policy.judge(findings))
 
     async def take(self, submission: Submission) -> Reply:
         """Take responsibility for a message or refuse it; what fails is told to the log alone."""
@@ -35,7 +38,7 @@ class Intake:
         fixed: Fixed | None = None
         if self._linter is not None:
             findings, fixed = await self._linter.lint(submission)
-            refusal = policy.judge(findings)
+            refusal = self._judge(findings, submission)
             if refusal is not None:
                 await self._store.refuse(submission, refusal, findings)
                 _log("refused", submission, submission.id)

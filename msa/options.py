@@ -30,7 +30,7 @@ class ServerOptions:
     proxies: tuple[Network, ...] = ()  # whose connections begin with a PROXY header
     submission_keys: bool = True  # for loopback and for the bridge's login
     bridge_login: Login | None = None
-    lint: Literal["accept", "reject"] = "accept"
+    lint: str = "accept"  # one of `msa.policy.modes()`
 
     def __post_init__(self) -> None:
         if not 1 <= self.max_recipients <= 1_000:

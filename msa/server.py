@@ -24,6 +24,7 @@ from msa.command import Chunk, CommandLines
 from msa.content import ChunkReader, ContentReader
 from msa.intake import Intake
 from msa.options import ServerOptions
+from msa.policy import judge_of
 from msa.ports import Linter, SessionLog, SubmissionStore
 from msa.proxy import NoHeader, take_header
 from msa.recorder import Recorder, SessionRecord
@@ -453,10 +454,10 @@ async def listen(  # noqa: PLR0913 # the composition root wires all of it, once
     The store is touched at the end of a message's content and not before, so it may still be
     opening while clients connect. Raises `OSError` when the address can't be had.
     """
-    rejects = options.lint == "reject"
-    if rejects and linter is None:
-        raise ValueError("lint mode reject needs a linter")
-    intake = Intake(store, linter if rejects else None)
+    judge = judge_of(options.lint)
+    if judge is not None and linter is None:
+        raise ValueError(f"lint mode {options.lint} needs a linter")
+    intake = Intake(store, linter if judge is not None else None, judge)
     listening = Listening(options, intake, now, new_id, sessions)
     await listening.start(host, port)
     return listening

@@ -32,6 +32,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from msa import policy
 from msa.lint import RULES, choice
 from msa.lint.html.support import DEFAULT_CLIENTS, resolve
 from msa.lint.options import LintOptions
@@ -121,6 +122,12 @@ def _stages(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+def _lint_mode(value: str) -> str:
+    if value not in policy.modes():
+        raise ValueError(f"there is no lint mode {value!r}; there are {', '.join(policy.modes())}")
+    return value
+
+
 def _rules(words: tuple[str, ...]) -> tuple[str, ...]:
     for word in words:
         choice.named(word, RULES)
@@ -205,10 +212,11 @@ class Settings(BaseSettings):
         description="templates folder; default: `./templates` when a subfolder of it holds a "
         "`meta.toml`, else the packaged templates",
     )
-    lint: Literal["accept", "reject"] = Field(
+    lint: Annotated[str, AfterValidator(_lint_mode)] = Field(
         "accept",
         description="`accept` reports findings and refuses nothing; `reject` refuses errors "
-        "in the SMTP session",
+        "in the SMTP session; `mimic=gmail`, `mimic=outlook` and `mimic=yahoo` refuse what that "
+        "provider refuses, in its words",
     )
     lint_profile: Profile = Field(
         DEFAULT,

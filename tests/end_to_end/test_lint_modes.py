@@ -60,3 +60,17 @@ def test_accept_reports_the_same_and_refuses_nothing(sandbox: Sandbox) -> None:
 
     assert code == 250
     assert "HDR004" in sandbox.wait_for("lint", linted)
+
+
+def test_a_provider_is_mimicked_and_what_it_takes_is_accepted(tmp_path: Path) -> None:
+    lint = {"SANDBOX_MTA_LINT": "mimic=gmail"}
+    with Sandbox(tmp_path / "data", kafka=False, environment=lint) as sandbox:
+        code, text = submit(sandbox, WITHOUT_FROM)
+        taken, _ = submit(sandbox, message(subject="{{ unfilled }}").encode())
+
+    assert code == 550
+    assert text.startswith(
+        b"5.7.1 [127.0.0.1] Messages missing a valid address in the From: header"
+    )
+    assert text.endswith(b" - gsmtp")
+    assert taken == 250

@@ -66,6 +66,11 @@ def test_a_broken_file_is_one_line_with_its_place(text: str, message: str) -> No
     ("name", "text", "message"),
     [
         ("LINT_SELECT", "HDR,bcc-presnt", "no rule 'bcc-presnt'; did you mean bcc-present"),
+        (
+            "LINT",
+            "mimic=gmial",
+            "no lint mode 'mimic=gmial'; there are accept, reject, mimic=gmail",
+        ),
         ("LINT_PROFILE", "production", "'txn', 'bulk', 'prod' or 'strict'"),
         ("STAGES", "msa,mat", "no stage mat; there are msa, mta, bridge, web"),
         ("DATABASE", "postgres://u:secret@h/d", "write sqlite:///file.db or mysql://"),

@@ -32,6 +32,12 @@ def test_every_error_has_a_line_and_warnings_have_none() -> None:
         ("HDR004", "554 5.6.0"),
         ("ADR001", "554 5.1.3"),
         ("ADR002", "554 5.1.2"),
+        ("BOD011", "554 5.6.0"),
+        ("LNK001", "550 5.7.0"),
+        ("LST002", "550 5.7.0"),
+        ("AUT003", "550 5.7.0"),
+        ("AUT002", "550 5.7.20"),
+        ("SEC004", "554 5.7.0"),
         ("XXX999", "554 5.6.0"),
     ],
 )
@@ -54,3 +60,9 @@ def test_what_a_finding_quotes_of_the_message_cannot_end_a_line() -> None:
 
     assert refusal is not None
     assert refusal.wire() == b"554 5.6.0 HDR004 from-missing: a??250 2.0.0 Ok: queued??[2J?\r\n"
+
+
+def test_a_bad_address_of_the_sender_is_told_from_a_recipients() -> None:
+    told = [finding("ADR001", text=f"it is empty, in the {name} field") for name in ("From", "To")]
+
+    assert [str(judge([each]))[:9] for each in told] == ["554 5.1.7", "554 5.1.3"]
