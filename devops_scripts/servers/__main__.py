@@ -32,7 +32,7 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "mysql": (),
     "kafka": ("java", "mvn"),
 }
-_TOOLS = ("swaks", "msmtp", "kcat", "curl", "chromium", "strace", "shellcheck")
+_TOOLS = ("swaks", "msmtp", "mshow", "kcat", "curl", "chromium", "strace", "shellcheck")
 _CANNOT_RUN = 2
 
 

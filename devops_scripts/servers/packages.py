@@ -15,6 +15,7 @@ PACKAGES: Mapping[str, str] = {
     "mvn": "maven",
     "swaks": "swaks",
     "msmtp": "msmtp",
+    "mshow": "mblaze",
     "kcat": "kcat",
     "curl": "curl",
     "chromium": "chromium",
