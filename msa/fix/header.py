@@ -9,6 +9,8 @@ from msa.fix.edit import Edit, Suppressed
 from msa.fix.place import OPEN, line_end, obstacle
 from msa.fix.remedy import Remedy
 from msa.lint.draft import Draft
+from msa.lint.identification import MESSAGE_ID as SYNTAX
+from msa.lint.optional import is_of_servers
 from msa.message.date import read_date, write_date
 from msa.message.mailbox import read_addresses
 from msa.message.structured import blank_comments
@@ -23,15 +25,11 @@ MAX_ID = 998  # octets of a Message-ID that are looked at; a line has no more
 _ISO = re.compile(
     rb"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2})(:\d{2})?(?:[.,]\d{1,9})? ?([Zz]|[+-]\d{2}:?\d{2})"
 )
-_ATOM = rb"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\xff-]+"
-_WORD = rb'(?:%s|"(?:[^"\\\r\n]|\\.)*")' % _ATOM
-_MESSAGE_ID = re.compile(
-    rb"<%s(?:\.%s)*@(?:%s(?:\.%s)*|\[[^\[\]\\<>\s]*\])>" % (_WORD, _WORD, _ATOM, _ATOM)
-)
 _VERDICTS = {
     "return-path": "RFC 5321 section 4.4",
     "delivered-to": "RFC 9228",
     "authentication-results": "RFC 8601 section 5",
+    "received-spf": "RFC 7208 section 9.1",
 }
 _BLIND = ("bcc", "resent-bcc")
 
@@ -76,7 +74,7 @@ def message_id(draft: Draft, context: Context) -> Iterator[Remedy]:
     """Add the Message-ID field, or replace one that is empty or no Message-ID."""
     fields = draft.fields.get("message-id", ())
     made = f"<{context.id}@{context.hostname}>".encode()
-    if not _MESSAGE_ID.fullmatch(made):
+    if not SYNTAX.fullmatch(made):
         return
     if not fields:
         yield _added(draft, "Message-ID", made, MESSAGE_ID, "made of the submission's id")
@@ -94,7 +92,7 @@ def message_id(draft: Draft, context: Context) -> Iterator[Remedy]:
 def is_message_id(value: bytes) -> bool:
     """Say whether a value is one msg-id, current or obsolete (RFC 5322 sections 3.6.4, 4.5.4)."""
     text = blank_comments(value).strip()
-    return len(text) <= MAX_ID and _MESSAGE_ID.fullmatch(text) is not None
+    return len(text) <= MAX_ID and SYNTAX.fullmatch(text) is not None
 
 
 def sender(draft: Draft, context: Context) -> Iterator[Remedy]:
@@ -131,14 +129,9 @@ def taken_out(draft: Draft) -> Iterator[Remedy]:
             if name in _BLIND and draft.value(field).strip():
                 text = f"take out the {field.name} field, which tells who got a blind copy"
                 yield _taken_out(draft, field, "RFC 5322 section 3.6.3", text)
-            elif is_verdict(name):
+            elif is_of_servers(name):
                 text = f"take out the {field.name} field, which only the receiving server may write"
                 yield _taken_out(draft, field, _VERDICTS.get(name, "RFC 6409 section 8"), text)
-
-
-def is_verdict(name: str) -> bool:
-    """Say whether a field, given in lower case, is the receiving server's word."""
-    return name in _VERDICTS or name.startswith("x-spam-")
 
 
 def _added(draft: Draft, name: str, value: bytes, reference: str, text: str) -> Remedy:

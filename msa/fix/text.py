@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 
 from msa.fix.edit import Edit, Suppressed
-from msa.fix.header import is_verdict
 from msa.fix.place import line_end
 from msa.fix.remedy import Remedy
 from msa.lint.draft import Draft
+from msa.lint.optional import is_of_servers
 from msa.message.structured import unfold
 from msa.message.tree import Field, Part
 
@@ -34,7 +34,7 @@ def encoded_words(draft: Draft) -> Iterator[Remedy]:
     for part in draft.parts:
         for field in part.fields:
             value = draft.value(field)
-            if not value.isascii() and not is_verdict(field.name.lower()):
+            if not value.isascii() and not is_of_servers(field.name.lower()):
                 yield from _remedies(draft, part, field, value, utf8=utf8)
 
 

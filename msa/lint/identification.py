@@ -13,7 +13,7 @@ from msa.message.structured import blank_comments
 MAX_APART = timedelta(hours=24)  # between the Date and the submission
 MAX_MESSAGE_ID = 500  # characters, Gmail's limit
 _ATOM = rb"[!#$%&'*+/=?^_`{|}~0-9A-Za-z\x80-\xff-]+"
-_MESSAGE_ID = re.compile(
+MESSAGE_ID = re.compile(
     rb'<(?:%b(?:\.%b)*|"(?:[^"\\\s]|\\[!-~])*")@(%b(?:\.%b)*|\[[!-Z^-~]*\])>'
     % (_ATOM, _ATOM, _ATOM, _ATOM)
 )
@@ -108,7 +108,7 @@ def message_id_syntax(draft: Draft) -> Iterator[Flaw]:
         value = blank_comments(draft.value(field)).strip()
         if not value:
             continue  # HDR005 tells
-        found = _MESSAGE_ID.fullmatch(value)
+        found = MESSAGE_ID.fullmatch(value)
         if found is None:
             yield draft.value_flaw("the Message-ID is not <left@right>", field)
             continue

@@ -30,6 +30,11 @@ _INSTEAD = {
 }
 
 
+def is_of_servers(name: str) -> bool:
+    """Say whether a field, given in lower case, is for servers alone to add."""
+    return name in _OF_SERVERS or name.startswith("x-spam-")
+
+
 @rule(
     "HDR016",
     "trace-field-submitted",
@@ -49,7 +54,7 @@ def trace_submitted(draft: Draft) -> Iterator[Flaw]:
     want, not all of them.
     """
     for name in draft.fields:
-        if name in _OF_SERVERS or name.startswith("x-spam-"):
+        if is_of_servers(name):
             for field in draft.fields[name]:
                 text = f"the {field.name} field is for servers to add"
                 yield draft.flaw(text, field.start, field.end)

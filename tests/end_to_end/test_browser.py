@@ -14,7 +14,7 @@ from tests.end_to_end.sandbox import Sandbox, message
 pytestmark = pytest.mark.browser
 
 WIDTHS = (320, 390, 820, 1280, 1920)
-TABS = ("preview", "journey", "lint", "text", "html", "headers", "raw", "transcript")
+TABS = ("preview", "journey", "lint", "fixes", "text", "html", "headers", "raw", "transcript")
 
 HOSTILE = """<html><head><base href="http://evil.example/">
 <meta http-equiv="refresh" content="0;url=http://evil.example/refresh">

@@ -132,7 +132,7 @@ def test_a_date_that_is_not_fully_understood_stays(value: str) -> None:
     [
         ("<a@b>", True),
         ("  <a.b$c@[192.0.2.1]> (made by hand)", True),
-        ('<"a b"@c.example>', True),
+        ('<"ab"@c.example>', True),
         ("a@b.example", False),
         ("<a@b> <c@d>", False),
         ("<a..b@c.example>", False),
@@ -305,6 +305,7 @@ def test_a_large_body_is_kept_as_a_range_not_as_octets() -> None:
 FIXES_OF = {
     "Date": {"HDR001", "HDR002"},
     "Message-ID": {"HDR005"},
+    "Subject": {"HDR014"},
     "Bcc": {"HDR011"},
     "MIME-Version": {"MIM001"},
     BODY: {"ENC001", "ENV004", "ENC008"},
@@ -322,6 +323,17 @@ def test_lint_no_longer_finds_what_was_fixed_and_nothing_new(path: Path) -> None
     assert after <= before
     if not found.suppressed:
         assert not after & {code for edit in found.edits for code in FIXES_OF.get(edit.name, ())}
+
+
+@pytest.mark.parametrize("line", ["Schön", "x" * 1_200])
+def test_lint_with_the_envelope_no_longer_finds_what_was_encoded(line: str) -> None:
+    head = f"{GOOD}To: c@d.example\nSubject: x\n{MIME}Content-Type: text/plain; charset=utf-8\n"
+    content = crlf(f"{head}Content-Transfer-Encoding: 8bit\n\n{line}\n")
+
+    octets = apply(content, fixes(content).edits)
+
+    assert {finding.code for finding in lint(content, envelope())} & {"ENV004", "ENC008"}
+    assert not {finding.code for finding in lint(octets, envelope())} & {"ENV004", "ENC008"}
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: f"{path.parent.name}-{path.stem}")
