@@ -16,9 +16,9 @@ from pathlib import Path
 import atheris
 
 # What was imported before can't be instrumented, and nothing would be found.
-with atheris.instrument_imports(include=["msa", "bridge"]):
+with atheris.instrument_imports(include=["msa", "bridge", "sandbox_mta.linting"]):
     from tests.dialogues.test_dialogues import DIALOGUES, octets, steps
-    from tests.fuzz.pieces import OF_A_MESSAGE, OF_A_SESSION
+    from tests.fuzz.pieces import OF_A_MESSAGE, OF_A_SESSION, OF_AN_EVENT, OF_DNS
     from tests.fuzz.targets import TARGETS
 
 HERE = Path(__file__).parent
@@ -28,6 +28,19 @@ MAX_LENGTH = 4_096  # octets of an input
 PATIENCE_S = 10  # for one input; what takes longer is a finding too
 MEMORY_MB = 2_048
 
+WORDS = {
+    "session": OF_A_SESSION,
+    "address": OF_A_SESSION,
+    "event": OF_AN_EVENT,
+    "authentication": OF_DNS,
+}
+# What stands before the messages of the corpus.
+PREFIX = {
+    "linter": b"\1",
+    "fixes": b"\1",
+    "authentication": b"v=spf1 include:a.example mx a:%{d2}.x -all\0v=DMARC1; p=reject\0\0",
+    "reports": b"From ada\r\n",
+}
 FEW = {
     "address": [
         b"ada@example.org",
@@ -46,9 +59,9 @@ FEW = {
         b"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c\xc0\x00\x02\x08\x7f\x00\x00\x01\x12\x34\x00\x19",
     ],
     "event": [
-        b'application/cloudevents+json\0{"specversion":"1.0","id":"1","source":"/s","type":"t"}',
-        b'application/json\0{"uuid":"u","content":"{}","timestamp":1}',
-        b'application/json\0{"type":"t","id":4,"data":{"a":[1,null,"b"]}}',
+        b'content-type=application/cloudevents+json\0{"specversion":"1.0","id":"1","source":"/s","type":"t"}',
+        b'content-type=application/json\0{"uuid":"u","content":"{}","timestamp":1}',
+        b'content-type=application/json\0{"type":"t","id":4,"data":{"a":[1,null,"b"]}}',
     ],
 }
 
@@ -64,7 +77,7 @@ def seeds(name: str) -> Iterator[bytes]:
     elif name in FEW:
         yield from FEW[name]
     else:
-        prefix = b"\1" if name in ("linter", "fixes") else b""
+        prefix = PREFIX.get(name, b"")
         yield from (prefix + path.read_bytes() for path in sorted(CORPUS.glob("*/*.eml")))
     for path in sorted((REGRESSIONS / name).glob("*")):
         yield path.read_bytes()
@@ -72,7 +85,7 @@ def seeds(name: str) -> Iterator[bytes]:
 
 def dictionary(name: str) -> str:
     """Give the words that libFuzzer puts in, in its notation."""
-    words = OF_A_SESSION if name in ("session", "address") else OF_A_MESSAGE
+    words = WORDS.get(name, OF_A_MESSAGE)
     escaped = ("".join(f"\\x{octet:02x}" for octet in word) for word in words)
     return "".join(f'"{word}"\n' for word in escaped)
 

@@ -74,3 +74,45 @@ OF_A_SESSION = (
     *(b" SIZE=1", b" AUTH=<>", b" XSUBMISSIONKEY=k", b"@relay:", b"[IPv6:::1]", b"\r\n.\r\n", b"*"),
     *(b"PLAIN AGFkYQBzZWNyZXQ=", b"LOGIN", b"CRAM-MD5", b"XOAUTH2", b"=", b"+2B", b"\xc3\xb8"),
 )
+OF_AN_EVENT = (
+    *(b'"specversion":"1.0"', b'"id":', b'"source":"/s"', b'"type":"t"', b'"data":{', b'"uuid":'),
+    *(b'"content":', b'"timestamp":', b'"data_base64":"', b"ce_id=", b"ce_source=", b"ce_type="),
+    *(
+        b"ce_specversion=1.0",
+        b"content-type=application/json",
+        b"[[[[",
+        b"{",
+        b"}",
+        b"null",
+        b"1e9",
+    ),
+    *(b"NaN", b'"\\ud800"', b"content-type=application/cloudevents+json", b"\n", b"\0", b","),
+)
+OF_DNS = (
+    *(
+        b"v=spf1 ",
+        b"include:",
+        b"redirect=",
+        b"exists:",
+        b"%{i}",
+        b"%{d2r}",
+        b"%{L}",
+        b"ptr",
+        b"mx",
+    ),
+    *(b"a/24//64", b"ip4:192.0.2.0/24", b"ip6:2001:db8::/32", b"-all", b"~all", b"?", b"exp="),
+    *(b"v=DMARC1; ", b"p=reject; ", b"sp=", b"adkim=s; ", b"rua=mailto:a@b.example; ", b"psd=y; "),
+    *(
+        b"v=DKIM1; ",
+        b"k=ed25519; ",
+        b"p=MCowBQYDK2VwAyEA; ",
+        b"t=y:s; ",
+        b"h=sha256; ",
+        b"\0",
+        b"\0\0",
+    ),
+    *(
+        b"DKIM-Signature: v=1; a=rsa-sha256; d=shop.example; s=s; h=from; bh=; b=",
+        b"ARC-Seal: i=1; ",
+    ),
+)

@@ -4,15 +4,23 @@ Each takes any octets, and raises when something doesn't hold. They know no fuzz
 `atheris_targets.py` runs them by coverage, `test_targets.py` over what once broke them.
 """
 
+import json
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from io import BytesIO
+from ipaddress import IPv4Address, IPv6Address
+from xml.etree import ElementTree
 
 from bridge.event import EventRef, Record
 from bridge.formats import identify, read_event
 from msa.address import Mailbox, Malformed, parse_mailbox, read_forward_path, read_reverse_path
+from msa.auth.spf import MAX_EXCHANGERS, MAX_LOOK_UPS, check_host
 from msa.envelope import Envelope, Recipient
 from msa.fix import Context, _sorted_out, apply
-from msa.lint import MAX_FINDINGS, RULES, Draft, lint, run
+from msa.grade import grade
+from msa.lint import MAX_FINDINGS, RULES, Draft, LintOptions, Severity, lint, run
 from msa.lint.finding import MAX_EVIDENCE, Flaw
+from msa.lint.gather import _facts
 from msa.lint.profile import PROFILES
 from msa.message import Part, Span, parse
 from msa.message.date import read_date
@@ -22,12 +30,17 @@ from msa.message.summary import MAX_SUMMARY, summarise
 from msa.message.view import View
 from msa.message.words import decode_words
 from msa.options import ServerOptions
+from msa.policy import judge
 from msa.proxy import NoHeader, take_header
 from msa.recorder import MAX_REFUSALS
 from msa.reply import Refused, Reply
 from msa.transcript import MAX_TEXT
+from sandbox_mta.linting.report import FORMATS, reporter
+from sandbox_mta.linting.run import File, Tally
+from sandbox_mta.linting.run import run as lint_files
 from tests.dialogues.serving import NOW, tls_context
 from tests.fuzz.conversation import Conversation
+from tests.fuzz.hostile_dns import HostileResolver
 
 
 def session(octets: bytes) -> None:
@@ -104,6 +117,7 @@ def address(octets: bytes) -> None:
         case Malformed(problem, position):
             assert problem.isascii()
             assert 1 <= position <= len(text) + 1
+    grade(text)
     for read in (read_forward_path, read_reverse_path):
         for smtputf8 in (False, True):
             try:
@@ -193,9 +207,33 @@ def linter(octets: bytes) -> None:
         assert len(flaws) <= MAX_FINDINGS
         for flaw in flaws:
             check_flaw(flaw, content)
-    for finding in lint(content, envelope, profile=profile):
+    findings = lint(content, envelope, profile=profile)
+    for finding in findings:
         assert finding.evidence.isprintable()
         assert finding.text.isprintable()
+    refusal = judge(findings)
+    if refusal is not None:
+        check_reply(refusal)
+
+
+def authentication(octets: bytes) -> None:
+    """What DNS says of a sender is found out and judged, whatever it says.
+
+    Up to two NULs stand the texts of DNS, a NUL between them; then follows the message.
+    """
+    answers, _, content = octets.partition(b"\0\0")
+    resolver = HostileResolver(answers.split(b"\0"))
+    for envelope in (None, ENVELOPES[1]):
+        draft = Draft(content, envelope)
+        draft.facts = _facts(draft, resolver)
+        for rule in RULES:
+            for flaw in run(rule, draft):
+                check_flaw(flaw, content)
+    for host in (IPv4Address("192.0.2.1"), IPv6Address("2001:db8::1")):
+        resolver.asked = 0
+        outcome = check_host(host, "shop.example", "a.b-c@shop.example", "helo.example", resolver)
+        assert outcome.look_ups <= MAX_LOOK_UPS + 1
+        assert resolver.asked <= 10 * MAX_LOOK_UPS * MAX_EXCHANGERS
 
 
 CONTEXT = Context(id="7N42cgS2", hostname="mail.example", accepted_at=NOW, user="ada@example.org")
@@ -225,6 +263,29 @@ def check_flaw(flaw: Flaw, content: bytes) -> None:
         assert content.startswith(flaw.evidence[:MAX_EVIDENCE], flaw.offset)
 
 
+def reports(octets: bytes) -> None:
+    """Reports of a file or a mailbox can be read, and name places in the file."""
+    file = File("a.eml", lambda: nullcontext(BytesIO(octets)))
+    tally = Tally()
+    linted = list(lint_files([file], LintOptions(), None, tally))
+    for one in linted:
+        for finding in one.findings:
+            if finding.offset is not None:
+                before = octets[: finding.offset]
+                start = before.rfind(b"\n") + 1
+                assert finding.line == before.count(b"\n") + 1
+                assert finding.column == finding.offset - start + 1
+    written = {
+        name: list(reporter(name, colour=False)(linted, tally, Severity.WARNING))
+        for name in FORMATS
+    }
+    assert all(line.isprintable() for text in written["text"] for line in text.split("\n"))
+    for line in written["jsonl"]:
+        json.loads(line)
+    json.loads("\n".join(written["sarif"]))
+    ElementTree.fromstring("\n".join(written["junit"]).partition("\n")[2])
+
+
 def proxy(octets: bytes) -> None:
     """A PROXY header is taken off to its end or refused, whole or an octet at a time."""
     whole = _taken([octets])
@@ -247,14 +308,15 @@ def _taken(segments: list[bytes]) -> tuple[str | None, bytes]:
 def event(octets: bytes) -> None:
     """A record is an event, a tombstone or unusable, and always has an identity.
 
-    What stands before the first NUL is the content type.
+    What stands before the first NUL are its headers, `name=value` a line.
     """
-    content_type, _, value = octets.partition(b"\0")
+    head, _, value = octets.partition(b"\0")
+    named = (line.partition(b"=") for line in head.split(b"\n"))
     record = Record(
         ref=EventRef(topic="events", partition=0, offset=1, timestamp_ms=1),
         key=None,
         value=value,
-        headers=(("content-type", content_type),),
+        headers=tuple((name.decode("latin-1"), text) for name, _, text in named),
     )
     read_event(record)
     identify(record).identity.encode()
@@ -268,6 +330,8 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "view": view,
     "linter": linter,
     "fixes": fixes,
+    "authentication": authentication,
+    "reports": reports,
     "proxy": proxy,
     "event": event,
 }
