@@ -99,11 +99,20 @@ def _in_html(page: Page, told: Container[str]) -> dict[str, tuple[Element, str]]
                     found.setdefault(feature, (element, ""))
         for name in names & element.attributes.keys():
             found.setdefault(ATTRIBUTES[name], (element, name))
-    for reference in page.references:
-        kind = _link_kind(reference) if reference.is_link else _image_format(reference)
-        if kind is not None and kind in told:
-            found.setdefault(kind, (reference.element, reference.attribute))
+    for feature, reference in _in_references(page, told):
+        found.setdefault(feature, (reference.element, reference.attribute))
     return found
+
+
+def _in_references(page: Page, told: Container[str]) -> Iterator[tuple[str, Reference]]:
+    to_links = "html-anchor-links" in told or "html-mailto-links" in told
+    for reference in page.references:
+        if reference.attribute != "href":
+            kind = _image_format(reference)
+        else:
+            kind = _link_kind(reference) if to_links else None
+        if kind is not None and kind in told:
+            yield kind, reference
 
 
 def _in_css(page: Page, told: Container[str]) -> dict[str, tuple[Element | Sheet, int, int]]:

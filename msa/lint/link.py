@@ -12,7 +12,7 @@ from msa.lint.finding import Flaw, Severity
 from msa.lint.html import Page, Reference
 from msa.lint.html.features import words
 from msa.lint.rule import Rule, rule
-from msa.lint.target import MAX_TARGETS, MAX_URL, host_of
+from msa.lint.target import MAX_TARGETS, MAX_URL, Authority, host_of
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]{0,30}):", re.IGNORECASE)
 _UNFILLED = re.compile(r"\{\{|\{%|%%|\*\||\$\{|<%")  # BOD011 tells the cause
@@ -116,7 +116,7 @@ def development_host(draft: Draft) -> Iterator[Flaw]:
     Take the base address of links from the configuration, and check it where you deploy.
     """
     for target in draft.targets.values():
-        if is_development(target.host):
+        if is_development(target.authority.host):
             text = f"the address {_shown(target.url)} leads to a development host"
             yield draft.flaw(text, *target.span(draft.message), target.part)
 
@@ -209,16 +209,17 @@ def suspicious(draft: Draft) -> Iterator[Flaw]:
     Use https and your own name; make short links on your own domain.
     """
     for target in draft.targets.values():
-        if is_development(target.host):
+        if is_development(target.authority.host):
             continue  # LNK002 says so
-        why = _suspicion(target.scheme, target.has_login, target.host, target.port)
+        why = _suspicion(target.authority)
         if why is not None:
             text = f"the address {_shown(target.url)} {why}"
             yield draft.flaw(text, *target.span(draft.message), target.part)
 
 
 @lru_cache(maxsize=512)
-def _suspicion(scheme: str, has_login: bool, host: str, port: int | None) -> str | None:
+def _suspicion(authority: Authority) -> str | None:
+    scheme, has_login, host, port = authority
     if has_login:
         return "has a login before its host"
     if "%" in host:

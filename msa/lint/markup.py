@@ -228,7 +228,7 @@ def hidden_text(draft: Draft) -> Iterator[Flaw]:
     Remove it. For a preheader, keep to 250 letters and put it first in the body.
     """
     for page in draft.pages:
-        if any(css.reveals for _, css in page.sheets):
+        if not page.hides or any(css.reveals for _, css in page.sheets):
             continue  # which of it is shown on a telephone can't be told without a browser
         for first in _hidden_blocks(page):
             span = page.span(first.place, len(first.data))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
@@ -22,18 +23,24 @@ _WEB = re.compile(
 )
 
 
-class Target(NamedTuple):
-    """An address of the web, and where the message names it first."""
+class Authority(NamedTuple):
+    """Who is asked for an address (RFC 3986 section 3.2)."""
 
-    url: str
     scheme: str  # lower case
     has_login: bool
     host: str  # lower case, without a final dot or the brackets of a number
     port: int | None
+
+
+class Target(NamedTuple):
+    """An address of the web, and where the message names it first."""
+
+    url: str
+    authority: Authority
     part: Part
     page: Page | None  # None: it stands in plain text, at `start` of the decoded body
     reference: Reference | None
-    start: int
+    start: int = 0
 
     def span(self, message: Message) -> Span:
         """Return the octets where it is written."""
@@ -60,32 +67,23 @@ def _all_targets(pages: Iterable[Page], texts: Iterable[tuple[Part, bytes]]) -> 
         for reference in page.references:
             taken = _WEB.fullmatch(reference.url, 0, MAX_URL)
             if taken is not None:
-                yield _target(taken, page.part, page, reference)
+                authority = _authority(*taken.groups())
+                yield Target(reference.url, authority, page.part, page, reference)
     for part, text in texts:
         for found in _IN_TEXT.finditer(text):
             taken = _WEB.fullmatch(found[0].rstrip(_TRAILING).decode("latin-1"))
             if taken is not None:
-                yield _target(taken, part, None, None, found.start())
+                yield Target(taken[0], _authority(*taken.groups()), part, None, None, found.start())
 
 
-def _target(
-    taken: re.Match[str], part: Part, page: Page | None, reference: Reference | None, start: int = 0
-) -> Target:
-    scheme, login, host, port = taken.groups()
-    return Target(
-        taken[0],
-        scheme.lower(),
-        login is not None,
-        host.lower().strip("[]").rstrip("."),
-        None if port is None else int(port),
-        part,
-        page,
-        reference,
-        start,
-    )
+# A newsletter has a hundred links to one site.
+@lru_cache(maxsize=512)
+def _authority(scheme: str, login: str | None, host: str, port: str | None) -> Authority:
+    name = host.lower().strip("[]").rstrip(".")
+    return Authority(scheme.lower(), login is not None, name, None if port is None else int(port))
 
 
 def host_of(url: str) -> str:
     """Return the host of a well-formed web address; "" for all else."""
     taken = _WEB.fullmatch(url, 0, MAX_URL)
-    return "" if taken is None else taken[3].lower().strip("[]").rstrip(".")
+    return "" if taken is None else _authority(*taken.groups()).host

@@ -27,6 +27,7 @@ class Page:
         reader.read(self._source)
         self.elements: list[Element] = reader.elements
         self.texts: list[str | Hidden] = reader.texts  # in order
+        self.hides: bool = reader.hides  # some of the texts
         self.styles: list[tuple[Element, Css]] = reader.styles
         self.broken: list[Broken] = reader.broken
         self.has_doctype: bool = reader.has_doctype

@@ -5,6 +5,7 @@ What a browser repairs silently is repaired here as far as it matters for what a
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from msa.lint.html.css import Colour, Css, Looks, colour_of, read_style
@@ -13,6 +14,7 @@ from msa.lint.html.features import words
 MAX_ELEMENTS = 20_000  # of one body; a long newsletter has 2,000
 MAX_STYLES = 262_144  # characters of style attributes and sheets of one body
 MAX_LINK_TEXT = 200  # characters of what a link shows
+MAX_LOOKED_BACK = 50  # open elements that an end tag may close; sound HTML closes the last
 MAX_MISNESTED = 50  # flaws of nesting that are kept
 
 VOID = words(
@@ -40,11 +42,11 @@ _CLOSES: dict[str, frozenset[str]] = {
         frozenset(("p",)),
     ),
 }
-_UNSHOWN = frozenset(("script", "style", "title", "template", "noscript", "noframes", "head"))
+_UNSHOWN = frozenset(("script", "style", "title", "template", "noframes", "head"))
 _END_TAG = "x-end"
 _END = f"<{_END_TAG}>"  # read after the text; it goes lost in a tag or comment that isn't closed
-_LOOK_NAMES = ("style", "bgcolor", "background", "hidden", "color")
-_LOOK_ATTRIBUTES = frozenset(_LOOK_NAMES)
+_RARE_LOOKS = frozenset(("bgcolor", "background", "hidden", "color"))
+_LOOK_ATTRIBUTES = _RARE_LOOKS | {"style"}
 _NO_ATTRIBUTES: dict[str, str] = {}
 _RAW = words("iframe noembed noframes plaintext script style textarea title xmp")
 _FOREIGN = frozenset(("svg", "math"))
@@ -136,6 +138,8 @@ _Open = tuple[str, Element, _Looks, bool]
 
 _PLAIN = _Looks(False, False, None, None, True)
 _OUTSIDE: _Open = ("", Element("", {}, 1, 0), _PLAIN, True)
+# A tuple is made in a third of the time without the named tuple's own constructor.
+_element = partial(tuple.__new__, Element)
 _SAYS_NOTHING = Looks()
 
 
@@ -149,6 +153,7 @@ class Reader:
     def __init__(self) -> None:
         self.elements: list[Element] = []
         self.texts: list[str | Hidden] = []
+        self.hides = False  # some of the texts are `Hidden`
         self.references: list[Reference] = []
         self.sheets: list[Sheet] = []
         self.styles: list[tuple[Element, Css]] = []  # each text once, or a few times
@@ -158,13 +163,13 @@ class Reader:
         self.caps: list[str] = []  # limits that were hit: "elements", "styles"
         self._place: Callable[[], tuple[int, int]] = lambda: (1, 0)  # of the token at hand
         self._open: list[_Open] = []
-        self._counts: dict[str, int] = {}  # of the open elements
         self._forgotten: Counter[str] = Counter()  # closed by others; their end tags are no news
         self._link: Element | None = None
         self._link_texts: list[str] = []
         self._styles_left = MAX_STYLES
         self._known: dict[tuple[object, ...], _Looks] = {}
-        self._complete = False  # the token at hand is the end that we put there
+        self._distinct: dict[_Looks, _Looks] = {_PLAIN: _PLAIN}
+        self._is_complete = False  # the end that we put there came as the tag it is
         self._is_full = False
 
     def read(self, text: str) -> None:
@@ -183,72 +188,72 @@ class Reader:
         self.handle_starttag(tag, pairs, closed=":" in tag or self._in_foreign(tag))
 
     def handle_starttag(self, tag: str, pairs: Pairs, *, closed: bool = False) -> None:
-        self._complete = tag == _END_TAG
-        if self._complete or len(self.elements) >= MAX_ELEMENTS:
-            self._is_full = self._is_full or not self._complete
+        if tag == _END_TAG or len(self.elements) >= MAX_ELEMENTS:
+            self._is_complete = tag == _END_TAG
+            self._is_full = self._is_full or tag != _END_TAG
             return
         opened = self._open
         if tag in _CLOSES:
             closes = _CLOSES[tag]
             while opened and opened[-1][0] in closes:
-                self._counts[opened.pop()[0]] -= 1
+                opened.pop()
         if tag in BLOCKS:
             self.texts.append("\n")
         _, _, looks, shows = opened[-1] if opened else _OUTSIDE
         if pairs:
             attributes = _first_of_each(pairs)
-            element = Element(tag, attributes, *self._place())
+            element = _element((tag, attributes, *self._place()))
             self._addresses(element)
             if not _LOOK_ATTRIBUTES.isdisjoint(attributes):
                 looks = self._looks(element, looks)
                 shows = looks.shows
         else:
-            element = Element(tag, _NO_ATTRIBUTES, *self._place())
+            element = _element((tag, _NO_ATTRIBUTES, *self._place()))
         self.elements.append(element)
         if not closed and tag not in VOID:
             opened.append((tag, element, looks, shows))
-            self._counts[tag] = self._counts.get(tag, 0) + 1
 
     def handle_endtag(self, tag: str) -> None:
-        self._complete = False
-        if self._link is not None and tag == "a":
+        if tag == "a":
             self._finish_link()
         if tag in BLOCKS:
             self.texts.append("\n")
         if self._open and self._open[-1][0] == tag:
             self._open.pop()
-            self._counts[tag] -= 1
         else:
             self._end_of_another(tag)
 
     def handle_data(self, data: str) -> None:
-        self._complete = False
         tag, _, _, shows = self._open[-1] if self._open else _OUTSIDE
         if tag in _UNSHOWN:
             self._unshown(tag, data)
             return
-        self.texts.append(data if shows else Hidden(data, Place(*self._place())))
+        if shows:
+            self.texts.append(data)
+        else:
+            self.texts.append(Hidden(data, Place(*self._place())))
+            self.hides = True
         if self._link is not None:
             self._link_texts.append(data)
-
-    def handle_comment(self, data: str) -> None:
-        # A comment that is not closed takes the rest with it.
-        self._complete = False
 
     def handle_decl(self, data: str) -> None:
         self.has_doctype = self.has_doctype or data[:7].lower() == "doctype"
 
     def handle_pi(self, data: str) -> None:
-        """Leave a processing instruction out: browsers take it for a comment."""
+        """Leave it out."""
 
-    unknown_decl = handle_pi
+    handle_comment = unknown_decl = handle_pi
 
     def _in_foreign(self, tag: str) -> bool:
-        return tag in _FOREIGN or any(self._counts.get(name) for name in _FOREIGN)
+        return tag in _FOREIGN or not _FOREIGN.isdisjoint(self._innermost())
+
+    def _innermost(self) -> list[str]:
+        """Return the tags of the innermost open elements."""
+        return [name for name, _, _, _ in self._open[-MAX_LOOKED_BACK:]]
 
     def _end_of_another(self, tag: str) -> None:
         """Close an element that is not the innermost, or was not open at all."""
-        if not self._counts.get(tag):
+        if tag not in self._innermost():
             if self._forgotten[tag]:
                 self._forgotten[tag] -= 1
             elif tag not in ("p", "br", "body", "html") and tag not in VOID:
@@ -256,7 +261,6 @@ class Reader:
             return
         while True:
             name, element, _, _ = self._open.pop()
-            self._counts[name] -= 1
             if name == tag:
                 return
             if name not in OPTIONAL:
@@ -274,10 +278,14 @@ class Reader:
     def _looks(self, element: Element, above: _Looks) -> _Looks:
         """Return what applies inside an element; found out once for the same attributes."""
         attributes = element.attributes
-        key = (id(above), element.tag == "font", *map(attributes.get, _LOOK_NAMES))
+        key: tuple[object, ...] = (attributes.get("style"), id(above))
+        if not _RARE_LOOKS.isdisjoint(attributes):
+            key = (*key, element.tag == "font", *map(attributes.get, _RARE_LOOKS))
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = self._looks_of(element, above)
+            looks = self._looks_of(element, above)
+            # Equal ones are made one, so that what stands inside is found out once, too.
+            known = self._known[key] = self._distinct.setdefault(looks, looks)
         return known
 
     def _looks_of(self, element: Element, above: _Looks) -> _Looks:
@@ -343,7 +351,7 @@ class Reader:
             self.caps.append("elements")
             return
         innermost = self._open[-1][0] if self._open else ""
-        if not self._complete and innermost not in _RAW:
+        if not self._is_complete and innermost not in _RAW:
             text = "after this the HTML ends inside a tag or a comment"
             self._flaw(text, Place(*self._place()))
         for name, element, _, _ in self._open:
