@@ -167,7 +167,8 @@ def messages(draw: st.DrawFn) -> bytes:
     plain = draw(PAGES).encode("utf-8", "surrogatepass")
     head = (
         "Subject: x\r\nMIME-Version: 1.0\r\n"
-        "Content-Type: multipart/alternative; boundary=b1\r\n\r\n--b1\r\nContent-Type: text/plain\r\n\r\n"
+        "Content-Type: multipart/alternative; boundary=b1\r\n\r\n"
+        "--b1\r\nContent-Type: text/plain\r\n\r\n"
     )
     second = (
         f"\r\n--b1\r\nContent-Type: text/html; charset={charset}\r\n"
