@@ -23,6 +23,7 @@ from msa.lint import (
     field,
     header,
     identification,
+    injection,
     link,
     mailing_list,
     markup,
@@ -79,6 +80,7 @@ RULES: tuple[Rule, ...] = (
     *mailing_list.RULES,
     *authentication.RULES,
     *security.RULES,
+    *injection.RULES,
     *ambiguity.RULES,
 )
 

@@ -48,6 +48,11 @@ class LineEnds(NamedTuple):
         return self.lf - self.crlf
 
     @property
+    def bare_cr(self) -> int:
+        """The number of CR without LF behind it."""
+        return self.cr - self.crlf
+
+    @property
     def are_sound(self) -> bool:
         """Every CR is followed by LF, and every LF follows CR."""
         return self.cr == self.lf == self.crlf
@@ -184,6 +189,11 @@ class Draft:
     def text(self, part: Part) -> str:
         """Return a text part's body as text, of at most MAX_TEXT encoded octets."""
         return decode_text(self.octets(part), part.charset or UNDECLARED)
+
+    @cached_property
+    def within_end_of_data(self) -> frozenset[int]:
+        """The places in those ranges, where SEC003 tells the cause of every wrong octet."""
+        return frozenset(at for span in self.end_of_data for at in range(*span))
 
     def octets(self, part: Part) -> bytes:
         """Return a part's body decoded, of at most MAX_TEXT encoded octets; done once."""

@@ -193,13 +193,16 @@ def not_a_field(draft: Draft) -> Iterator[Flaw]:
     Look for a value with a line break in it, and for the blank line after the last field.
     """
     for part in draft.parts:
-        last = -1
+        last, stop = -1, part.header.end
         for stray in part.strays:
+            if not draft.content[stray.start : stray.end].strip(b"\r\n"):
+                stop = stray.start  # a blank line in CR CR LF: SEC002 tells, and below is the body
+                break
             if stray.start != last:
                 yield draft.flaw("a line is no header field", stray.start, stray.end, part)
             last = stray.end
         for field in part.fields:
-            if field.value_start - field.start != len(field.name) + 1:
+            if field.value_start - field.start != len(field.name) + 1 and field.start < stop:
                 text = "a space stands before the colon"
                 yield draft.flaw(text, field.start, field.value_start, part)
 

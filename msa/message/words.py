@@ -28,6 +28,13 @@ def decode_words(value: bytes) -> str:
     return printable("".join(decode_text(*run) for run in _runs(value))).strip()
 
 
+def each_word(value: bytes) -> Iterator[tuple[int, int, str]]:
+    """Yield where each encoded-word stands, and its text as it is, controls included."""
+    for word in _WORD.finditer(value):
+        label = word[1].partition(b"*")[0].decode("latin-1")
+        yield word.start(), word.end(), decode_text(_octets(word), label)
+
+
 def printable(text: str) -> str:
     """Replace control characters by spaces, so that text stays on its line."""
     return text if text.isprintable() else _CONTROLS.sub(" ", text)
