@@ -34,7 +34,8 @@ def _why(draft: Draft, part: Part) -> str:
     envelope = draft.envelope
     if not draft.is_ascii and _8BIT.search(draft.content, start, end):
         if part.encoding == "7bit":
-            return "holds octets over 127 and its label says 7bit"
+            label = "its label says 7bit" if part.named(_LABEL.lower()) else "has no label for it"
+            return f"holds octets over 127 and {label}"
         allowed = envelope is None or envelope.smtputf8 or envelope.body not in (None, "7BIT")
         if not allowed:
             return "holds octets over 127 and the client did not say BODY=8BITMIME"
