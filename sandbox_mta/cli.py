@@ -175,6 +175,9 @@ def lint_command(  # noqa: PLR0913 # its options are a contract
         str | None, typer.Option("--select", help="rules that run: codes, families, names")
     ] = None,
     ignore: Annotated[str | None, typer.Option("--ignore", help="rules that don't run")] = None,
+    dns: Annotated[
+        str | None, typer.Option("--dns", help="a zone file, or live: what answers look-ups")
+    ] = None,
     mail_from: Annotated[
         str | None, typer.Option("--mail-from", help="reverse-path of an envelope to judge too")
     ] = None,
@@ -196,12 +199,17 @@ def lint_command(  # noqa: PLR0913 # its options are a contract
 ) -> None:
     """Lint messages in files. Needs no running sandbox.
 
-    What the variables SANDBOX_MTA_LINT_PROFILE, _SELECT and _IGNORE say holds here too; an option
-    wins. Exit status 1 when there are findings of --fail-on or worse.
+    What the variables SANDBOX_MTA_LINT_PROFILE, _SELECT, _IGNORE and _DNS say holds here too; an
+    option wins. Exit status 1 when there are findings of --fail-on or worse.
     """
     from sandbox_mta.linting import command
 
-    chosen = {"lint_profile": profile, "lint_select": select, "lint_ignore": ignore}
+    chosen = {
+        "lint_profile": profile,
+        "lint_select": select,
+        "lint_ignore": ignore,
+        "lint_dns": dns,
+    }
     with errors_as_lines():
         if explain is not None:
             raise typer.Exit(command.explain(explain))

@@ -139,6 +139,18 @@ def _clients(words: tuple[str, ...]) -> tuple[str, ...]:
     return words
 
 
+def _dns(value: str) -> str:
+    """Check that a zone file can be used; loads the DNS library only for one."""
+    if value not in ("off", "live"):
+        from sandbox_mta.mta.lookups import ZoneFileError, read_zone_file
+
+        try:
+            read_zone_file(Path(value))
+        except ZoneFileError as error:
+            raise ValueError(f"{error}; write off, live or the path of a zone file") from None
+    return value
+
+
 def _json(value: Any) -> Any:
     """Read a table written as JSON; a TOML table is one already."""
     if not isinstance(value, str):
@@ -239,6 +251,11 @@ class Settings(BaseSettings):
         description="mail clients that should show the message, by caniemail's names: a family "
         "such as `gmail`, or one of its clients, `outlook.windows`",
     )
+    lint_dns: Annotated[str, AfterValidator(_dns)] = Field(
+        "off",
+        description="what tells lint of keys, SPF, DMARC and exchangers: `off`, a zone file "
+        "(RFC 1035), or `live`, which asks the name servers of this machine",
+    )
     lint_links: Literal["off", "on"] = Field(
         "off",
         description="`on` asks the servers of the first 100 links of each message, after it was "
@@ -316,6 +333,7 @@ class Settings(BaseSettings):
             select=self.lint_select,
             ignore=self.lint_ignore,
             clients=self.lint_clients,
+            dns=self.lint_dns,
             links=self.lint_links == "on",
             links_allow=tuple(map(str, self.lint_links_allow)),
         )

@@ -4,7 +4,7 @@ It judges the octets as they were submitted, before anything is fixed.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -95,14 +95,16 @@ def lint(
     options: LintOptions = DEFAULTS,
     *,
     facts: Facts = NOTHING,
+    look_up: Callable[[Draft], None] = lambda draft: None,
     rules: Sequence[Rule] = RULES,
     **choices: Any,
 ) -> tuple[Finding, ...]:
     """Return what the rules find, in the order of `rules`; never raises, whatever the octets.
 
     `choices` are options that differ from `options`, for example `profile="prod"`. `facts` is what
-    somebody found out before. Without an envelope the rules about it are silent, and a content
-    whose lines all end in LF is taken for a file of a Unix system.
+    somebody found out before, `look_up` adds what DNS says (`Gatherer.add_to`). Without an envelope
+    the rules about it are silent, and a content whose lines all end in LF is taken for a file of a
+    Unix system.
     """
     options = replace(options, **choices)
     try:
@@ -112,6 +114,7 @@ def lint(
     except Exception:
         log.exception("the message could not be parsed: a bug of ours")
         return ()
+    look_up(draft)
     return inspect(draft, options, rules=rules)
 
 

@@ -30,11 +30,12 @@ class Gatherer:
         self._resolver = Remembering(resolver)
         self._clock = clock
 
-    def add_to(self, draft: Draft) -> None:
-        """Find out what the rules want to know and add it to the draft's facts; never raises."""
-        bounded = Bounded(
-            self._resolver, look_ups=MAX_LOOK_UPS, seconds=MAX_SECONDS, clock=self._clock
-        )
+    def add_to(self, draft: Draft, seconds: float = MAX_SECONDS) -> None:
+        """Find out what the rules want to know and add it to the draft's facts; never raises.
+
+        What is not answered within `seconds` in all counts as not known.
+        """
+        bounded = Bounded(self._resolver, look_ups=MAX_LOOK_UPS, seconds=seconds, clock=self._clock)
         try:
             draft.facts = _facts(draft, bounded)
         except Exception:

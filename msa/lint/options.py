@@ -20,6 +20,7 @@ class LintOptions:
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     clients: tuple[str, ...] = DEFAULT_CLIENTS  # that should show it, as `html.support` names them
+    dns: str = "off"  # what answers look-ups: "off", "live", or the path of a zone file
     links: bool = False  # ask the servers of links whether they lead somewhere
     links_allow: tuple[str, ...] = ()  # networks that are asked though they are not public
 

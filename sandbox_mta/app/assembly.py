@@ -56,6 +56,8 @@ async def assemble(
 ) -> "Sandbox":
     """Open the store and make every stage; raises `CantStart` and `CantListen`."""
     logs.configure(settings.log)
+    if settings.lint_dns == "live":
+        log.warning("lint asks name servers: domains of messages leave this machine")
     try:
         store = await open_store(
             settings.database,

@@ -42,8 +42,10 @@ def text(settings: Settings, database: str, fingerprint: str = "") -> str:
 
 
 def _leaves(settings: Settings) -> str:
-    if settings.lint_links == "on":
-        return "no mail leaves this machine, but the servers of links are asked"
+    asked = ["name servers"] if settings.lint_dns == "live" else []
+    asked += ["the servers of links"] if settings.lint_links == "on" else []
+    if asked:
+        return f"no mail leaves this machine, but {' and '.join(asked)} are asked"
     return "nothing leaves this machine"
 
 

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from msa.envelope import Envelope, Recipient
 from msa.grade import Grade
-from msa.lint import RULES, LintOptions, Severity
+from msa.lint import RULES, Draft, LintOptions, Severity
 from msa.lint.choice import UnknownRule, named
 from msa.lint.page import explanation
 from sandbox_mta.linting import addresses, json_lines, report
@@ -47,7 +47,8 @@ def lint_files(request: Request) -> int:
         raise CantLint(f"there is no severity {request.fail_on!r}; {_one_of(tuple(Severity))}")
     fail_on = Severity(request.fail_on)
     tally = Tally()
-    messages = run(_files(request.files), request.options, _envelope(request), tally)
+    look_up = _look_up(request.options.dns)
+    messages = run(_files(request.files), request.options, _envelope(request), tally, look_up)
     if sys.stderr.isatty() and not sys.stdout.isatty():
         messages = report.with_progress(messages, tally)
     make = report.reporter(request.format, colour=_wants_colour())
@@ -101,6 +102,21 @@ def grade_addresses(texts: Sequence[str], *, as_json: bool, from_stdin: bool) ->
     except addresses.BadLine as error:
         raise CantLint(str(error)) from None
     return int(Grade.INVALID in grades)
+
+
+def _look_up(dns: str) -> Callable[[Draft], None]:
+    if dns == "off":
+        return lambda draft: None
+    from msa.lint.gather import Gatherer
+    from sandbox_mta.mta.lookups import ZoneFileError
+    from sandbox_mta.outbound.live_dns import NoDns, resolver_for
+
+    try:
+        resolver = resolver_for(dns)
+    except (NoDns, ZoneFileError) as error:
+        raise CantLint(str(error)) from None
+    assert resolver is not None  # only "off" has none
+    return Gatherer(resolver).add_to
 
 
 def _files(names: Sequence[str]) -> Iterator[File]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import BinaryIO, NamedTuple
 
 from msa.envelope import Envelope
-from msa.lint import Finding, LintOptions, Severity, lint
+from msa.lint import Draft, Finding, LintOptions, Severity, lint
 from sandbox_mta.linting.messages import MAX_OCTETS, FileMessage, TooLarge, read_messages
 
 ORDER = (Severity.INFO, Severity.WARNING, Severity.ERROR)
@@ -47,9 +47,21 @@ class Tally:
 
 
 def run(
-    files: Iterable[File], options: LintOptions, envelope: Envelope | None, tally: Tally
+    files: Iterable[File],
+    options: LintOptions,
+    envelope: Envelope | None,
+    tally: Tally,
+    look_up: Callable[[Draft], None] = lambda draft: None,
 ) -> Iterator[Linted]:
-    """Yield each message of the files, linted; what can't be read is a trouble of the tally."""
+    """Yield each message of the files, linted; what can't be read is a trouble of the tally.
+
+    `look_up` adds what DNS says to the facts about a message.
+    """
+
+    def linted(name: str, message: FileMessage) -> Linted:
+        findings = lint(message.content, envelope, options, look_up=look_up)
+        return Linted(name, message, tuple(_in_file(each, message) for each in findings))
+
     for file in files:
         try:
             with file.open() as stream:
@@ -60,19 +72,12 @@ def run(
                             f"{MAX_OCTETS // 10**6} MB and was passed over"
                         )
                         continue
-                    linted = _linted(file.name, message, options, envelope)
+                    one = linted(file.name, message)
                     tally.messages += 1
-                    tally.severities.update(each.severity for each in linted.findings)
-                    yield linted
+                    tally.severities.update(each.severity for each in one.findings)
+                    yield one
         except OSError as error:
             tally.troubles.append(f"can't read {printable(file.name)}: {error.strerror}")
-
-
-def _linted(
-    name: str, message: FileMessage, options: LintOptions, envelope: Envelope | None
-) -> Linted:
-    findings = lint(message.content, envelope, options)
-    return Linted(name, message, tuple(_in_file(each, message) for each in findings))
 
 
 def _in_file(finding: Finding, message: FileMessage) -> Finding:

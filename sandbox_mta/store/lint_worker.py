@@ -15,7 +15,7 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
@@ -27,6 +27,7 @@ from msa.fix import Context, fix
 from msa.lint import Draft, inspect, links_of
 from msa.lint.facts import NOTHING, Facts
 from msa.lint.finding import Finding
+from msa.lint.gather import Gatherer
 from msa.lint.options import LintOptions, read_options
 from msa.ports import LinkProbe
 from sandbox_mta.store.database import Address
@@ -35,7 +36,8 @@ from sandbox_mta.store.times import to_datetime, to_microseconds
 
 NICENESS = 19  # intake and delivery go first when the machine is full
 AT_ONCE_OCTETS = 4 * 2**20  # of contents in memory, unless one message alone is larger
-LINKS_S = 15.0  # for the links of all messages of a range; `LintFeed` waits 30 for the answer
+OUTSIDE_S = 15.0  # for the outside of all messages of a range; `LintFeed` waits 30 for the answer
+DNS_S = 3.0  # for the look-ups of one message, whose client may be waiting
 DATABASE_FAILED = 3  # exit status: no message is to blame
 HEAD = struct.Struct(">II")
 
@@ -85,15 +87,24 @@ def finding_fields(finding: Finding) -> list[Any]:
 
 
 def judge(
-    content: bytes, envelope: Envelope, options: LintOptions, context: Context | None, facts: Facts
+    content: bytes,
+    envelope: Envelope,
+    options: LintOptions,
+    context: Context | None,
+    facts: Facts,
+    look_up: Callable[[Draft], None] = lambda draft: None,
 ) -> tuple[list[Any], list[Any] | None]:
-    """Return the findings, and the fixes unless `context` is None; both fit for JSON."""
+    """Return the findings, and the fixes unless `context` is None; both fit for JSON.
+
+    `look_up` adds what DNS says to the draft's facts.
+    """
     profile, clients = options.profile, options.clients
     try:
         draft = Draft(content, envelope, profile=profile, facts=facts, clients=clients)
     except Exception:
         log.exception("the message could not be parsed: a bug of ours")
         return [], None
+    look_up(draft)
     findings = [finding_fields(each) for each in inspect(draft, options)]
     return findings, None if context is None else fix_fields(fix(draft, context))
 
@@ -216,6 +227,20 @@ def _contents(source: Source, numbers: Sequence[int]) -> dict[int, bytes]:
     return {number: b"".join(some) for number, some in pieces.items()}
 
 
+def _gatherer(options: LintOptions) -> Gatherer | None:
+    if options.dns == "off":
+        return None
+    from sandbox_mta.mta.lookups import ZoneFileError
+    from sandbox_mta.outbound.live_dns import NoDns, resolver_for
+
+    try:
+        resolver = resolver_for(options.dns)
+    except (NoDns, ZoneFileError) as error:
+        log.error("lint goes on without DNS: %s", error)
+        return None
+    return None if resolver is None else Gatherer(resolver)
+
+
 def _links(options: LintOptions) -> LinkProbe | None:
     if not options.links:
         return None
@@ -240,6 +265,7 @@ class Worker:
         self._answers = answers
         self._options = options
         self._links = _links(options)
+        self._gatherer = _gatherer(options)
         self._urgent: queue.SimpleQueue[Frame] = queue.SimpleQueue()
         self._requests: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
 
@@ -260,14 +286,22 @@ class Worker:
 
     def _answer_range(self, request: dict[str, Any]) -> None:
         found = []
-        until = time.monotonic() + LINKS_S
+        until = time.monotonic() + OUTSIDE_S
         for each in pending(self._source, request["first"], request["last"]):
             context = self._context(*each.about)
             facts = self._ask(each.content, each.facts, until - time.monotonic())
-            judged = judge(each.content, each.envelope, self._options, context, facts)
+            look_up = self._look_up(until - time.monotonic())
+            judged = judge(each.content, each.envelope, self._options, context, facts, look_up)
             found.append((each.number, *judged))
             self._answer_urgent()
         self._send({"id": request["id"], "found": found})
+
+    def _look_up(self, budget_s: float) -> Callable[[Draft], None]:
+        """Return what looks names up, within a budget, as far as the settings say."""
+        gatherer = self._gatherer
+        if gatherer is None:
+            return lambda draft: None
+        return lambda draft: gatherer.add_to(draft, min(budget_s, DNS_S))
 
     def _ask(self, content: bytes, facts: Facts, budget_s: float) -> Facts:
         """Ask the outside as far as the settings say; whose client waits is answered meanwhile."""
@@ -282,7 +316,9 @@ class Worker:
             context = self._context(*request["about"])
             envelope = _envelope(request["envelope"])
             facts = _received(request["about"][1])
-            findings, fixes = judge(content, envelope, self._options, context, facts)
+            look_up = self._look_up(DNS_S)
+            judged = judge(content, envelope, self._options, context, facts, look_up)
+            findings, fixes = judged
             self._send({"id": request["id"], "findings": findings, "fixes": fixes})
 
     def _context(self, id: str, accepted_at: int | None, user: str | None) -> Context | None:

@@ -57,6 +57,29 @@ async def test_what_is_stored_is_linted_as_the_linter_says(running: Store) -> No
     assert await running.lint.pending() == 0
 
 
+async def test_a_zone_file_answers_what_lint_asks_of_dns(address: Address) -> None:
+    corpus = Path(__file__).parents[1] / "corpus" / "AUT002"
+    options = LintOptions(dns=str(corpus / "zone.txt"), select=("AUT002",))
+    store = Store(address, instance="one", lint_options=options)
+    await store.open()
+    task = asyncio.create_task(store.lint.run())
+    try:
+        async with asyncio.timeout(WAIT_S):
+            given = [submission((corpus / f"{name}.eml").read_bytes()) for name in ("good", "bad")]
+            for each in given:
+                await store.submissions.accept(each)
+            await store.lint.drained()
+            judgement = await store.lint.lint(given[1])
+        codes = [[one.code for one in (await seen_in_sql(store, each.id)).lint] for each in given]
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        await store.close()
+
+    assert codes == [[], ["AUT002"]]
+    assert [one.code for one in judgement.findings] == ["AUT002"]
+
+
 async def test_links_are_asked_when_they_should_be(address: Address) -> None:
     # Nobody is at the address, and it isn't allowed: the finding says that it was not asked.
     store = Store(address, instance="one", lint_options=LintOptions(links=True))

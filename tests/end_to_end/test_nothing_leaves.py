@@ -49,7 +49,9 @@ class Traced(Sandbox):
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 def test_whatever_is_sent_the_sandbox_connects_only_to_itself(tmp_path: Path) -> None:
-    with Traced(tmp_path / "data") as sandbox:
+    zone = tmp_path / "zone"
+    zone.write_text("gmail.com. MX 5 mx.gmail.com.\n")  # lint looks up here, and nowhere else
+    with Traced(tmp_path / "data", environment={"SANDBOX_MTA_LINT_DNS": str(zone)}) as sandbox:
         for path in (
             "ada@gmail.com",
             "ada@[198.51.100.7]",

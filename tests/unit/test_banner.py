@@ -16,6 +16,12 @@ def test_that_links_are_asked_is_said() -> None:
     assert "the servers of links are asked" in text(Settings(lint_links="on"), "sqlite:///s.db")
 
 
+def test_that_name_servers_are_asked_is_said() -> None:
+    shown = text(Settings(lint_dns="live", lint_links="on"), "sqlite:///s.db")
+
+    assert "no mail leaves this machine, but name servers and the servers of links are" in shown
+
+
 def test_the_examples_reach_a_sandbox_elsewhere() -> None:
     settings = Settings.model_validate({"kafka": "embedded:19092", "data": "other"})
 

@@ -72,6 +72,7 @@ def test_a_broken_file_is_one_line_with_its_place(text: str, message: str) -> No
             "no lint mode 'mimic=gmial'; there are accept, reject, mimic=gmail",
         ),
         ("LINT_PROFILE", "production", "'txn', 'bulk', 'prod' or 'strict'"),
+        ("LINT_DNS", "zone.txt", "zone.txt: the zone file can't be read: No such file"),
         ("STAGES", "msa,mat", "no stage mat; there are msa, mta, bridge, web"),
         ("DATABASE", "postgres://u:secret@h/d", "write sqlite:///file.db or mysql://"),
         ("CLOCK", "fast", 'can\'t run "fast"; use real, manual, or a rate like 60x'),

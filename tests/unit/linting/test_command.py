@@ -27,6 +27,24 @@ def run(*arguments: str | Path, stdin: bytes = b"") -> Result:
     return CliRunner().invoke(app, ["lint", *map(str, arguments)], input=stdin)
 
 
+def test_a_zone_file_answers_look_ups() -> None:
+    signed = CORPUS / "AUT002" / "bad.eml"
+
+    with_dns = run("--dns", signed.parent / "zone.txt", signed)
+
+    assert " error AUT002 dkim-broken: a signature fails: the body was changed" in with_dns.stdout
+    assert (with_dns.exit_code, run(signed).exit_code) == (1, 0)
+
+
+def test_a_broken_zone_file_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "zone").write_text("a.example. A nonsense\n")
+
+    done = run("--dns", "zone", CLEAN)
+
+    assert done.stderr.startswith("sandbox-mta: --dns: lint_dns: zone:1: ")
+    assert done.exit_code == 2
+
+
 def test_findings_read_like_a_compilers() -> None:
     done = run(REPEATED)
 

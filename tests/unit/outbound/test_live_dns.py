@@ -1,4 +1,4 @@
-"""The one module that may speak to the outside: against a name server of this test's own."""
+"""Live look-ups, against a name server of this test's own."""
 
 import socket
 import threading
@@ -13,7 +13,7 @@ import dns.rrset
 import pytest
 
 from msa.auth.resolver import Status
-from sandbox_mta import outbound
+from sandbox_mta.outbound import live_dns
 
 
 class NameServer:
@@ -23,7 +23,8 @@ class NameServer:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.asked: list[str] = []
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
 
     @property
     def port(self) -> int:
@@ -49,6 +50,8 @@ class NameServer:
 
     def close(self) -> None:
         self.socket.sendto(b"end", self.socket.getsockname())
+        self._thread.join()
+        self.socket.close()
 
 
 @pytest.fixture
@@ -61,14 +64,13 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[NameServer]:
         resolver.port = server.port
 
     monkeypatch.setattr(dns.resolver.Resolver, "read_resolv_conf", configured)
-    monkeypatch.setattr(outbound, "ANSWER_S", 0.3)
+    monkeypatch.setattr(live_dns, "ANSWER_S", 0.3)
     yield server
     server.close()
-    server.socket.close()
 
 
 def test_live_look_ups_ask_once_for_each_name(server: NameServer) -> None:
-    lookups = outbound.live_lookups()
+    lookups = live_dns.live_lookups()
 
     for _ in range(3):
         assert lookups.a("acme.example").records == (ip_address("192.0.2.1"),)
@@ -78,9 +80,9 @@ def test_live_look_ups_ask_once_for_each_name(server: NameServer) -> None:
 
 
 def test_a_silent_server_is_given_up(server: NameServer) -> None:
-    assert outbound.live_lookups().a("silent.example").status is Status.FAILED
+    assert live_dns.live_lookups().a("silent.example").status is Status.FAILED
 
 
 def test_nobody_is_asked_unless_a_setting_says_so(server: NameServer) -> None:
-    assert outbound.resolver_for("off") is None
+    assert live_dns.resolver_for("off") is None
     assert server.asked == []
