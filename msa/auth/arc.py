@@ -97,23 +97,24 @@ def verify_chain(message: Signed, resolver: Resolver) -> Verdict | None:
     verdict = verify_read(message, newest.line, newest.reading, resolver)
     if verdict.result is not Result.PASS:
         return verdict
+    sealed = [canonical.field(part.line, "relaxed") for each in chain.sets for part in each]
     for number in range(len(chain.sets), 0, -1):
-        verdict = _verify_seal(chain.sets[:number], resolver)
+        seal = chain.sets[number - 1].seal
+        verdict = _verify_seal(seal, sealed[: 3 * number - 1], resolver)
         if verdict.result is not Result.PASS:
             return verdict
     return verdict
 
 
-def _verify_seal(sets: Sequence[ArcSet], resolver: Resolver) -> Verdict:
-    seal = sets[-1].seal
+def _verify_seal(seal: Part, before: Sequence[bytes], resolver: Resolver) -> Verdict:
+    """Verify a seal over the canonical fields before it, and itself (section 5.1.1)."""
     signature = seal.reading.signature
     assert signature is not None  # the chain is sound
     key = find_key(signature, resolver)
     if isinstance(key, Verdict):
         return key
-    lines = [part.line for each in sets for part in each]
-    lines[-1] = canonical.unsigned(seal.line)
-    octets = b"\r\n".join(canonical.field(line, "relaxed") for line in lines)
+    own = canonical.field(canonical.unsigned(seal.line), "relaxed")
+    octets = b"\r\n".join((*before, own))
     if not key.verifies(signature, octets):
         text = f"the seal i={signature.instance} does not match"
         return Verdict(Result.FAIL, text, key.bits, key.testing)

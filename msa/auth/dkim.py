@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -43,11 +43,19 @@ class Verdict:
     testing: bool = False  # t=y in the key's record: the signer asks not to be trusted yet
 
 
-class Signed(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Signed:
     """A message as signatures see it; all lines end in CR LF."""
 
     lines: Sequence[Line]
     body: bytes
+    _canonical: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
+
+    def canonical_body(self, form: str) -> bytes:
+        """Return the body in a canonical form, made once: it may be long and signed ten times."""
+        if form not in self._canonical:
+            self._canonical[form] = canonical.body(self.body, form)
+        return self._canonical[form]
 
 
 def verify(message: Signed, line: Line, resolver: Resolver) -> Verdict:
@@ -64,7 +72,7 @@ def verify_read(message: Signed, line: Line, reading: Reading, resolver: Resolve
     key = find_key(signature, resolver)
     if isinstance(key, Verdict):
         return key
-    fault = _body_fault(message.body, signature)
+    fault = _body_fault(message.canonical_body(signature.body_form), signature)
     if not fault and not key.verifies(signature, _signed_octets(message, line, signature)):
         fault = "the signature does not match the signed fields"
     result = Result.FAIL if fault else Result.PASS
@@ -72,7 +80,6 @@ def verify_read(message: Signed, line: Line, reading: Reading, resolver: Resolve
 
 
 def _body_fault(octets: bytes, signature: Signature) -> str:
-    octets = canonical.body(octets, signature.body_form)
     if signature.length is not None:
         if signature.length > len(octets):
             return f"l={signature.length} is more than the body's {len(octets)} octets"
