@@ -4,6 +4,7 @@ It judges the octets as they were submitted, before anything is fixed.
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -35,6 +36,7 @@ from msa.lint import (
 from msa.lint import (
     clients as mail_clients,
 )
+from msa.lint.budget import Budget, Clock, budget_exceeded, exceeded
 from msa.lint.choice import chosen
 from msa.lint.draft import Draft
 from msa.lint.facts import MAX_LINKS, NOTHING, Facts
@@ -119,13 +121,23 @@ def lint(
 
 
 def inspect(
-    draft: Draft, options: LintOptions = DEFAULTS, *, rules: Sequence[Rule] = RULES
+    draft: Draft,
+    options: LintOptions = DEFAULTS,
+    *,
+    rules: Sequence[Rule] = RULES,
+    clock: Clock = time.monotonic,
 ) -> tuple[Finding, ...]:
     """Lint a message that is parsed already, for those who need the draft themselves."""
+    budget = Budget(options.budget_s, clock)
     flaws: list[Judged] = []
-    for rule in chosen(rules, options):
+    run_rules = chosen(rules, options)
+    for number, rule in enumerate(run_rules):
         if severity_in(options.profile, rule.severity, rule.profiles) is None:
             continue  # it is silent, whatever it would find
+        if spent := budget.spent(draft):
+            told = exceeded(spent, run_rules[:number], run_rules[number:])
+            flaws.append((budget_exceeded, told, Severity.WARNING))
+            break
         try:
             if found := run(rule, draft):
                 flaws += _judged(rule, found, options.profile)

@@ -80,6 +80,7 @@ class Draft:
         self._named: dict[str, dict[str, list[Field]]] = {}
         self._regular: dict[str, bool] = {}
         self._octets: dict[str, bytes] = {}
+        self.decoded_octets = 0  # of all bodies so far
         self._addresses: dict[int, AddressList] = {}
 
     @cached_property
@@ -200,6 +201,7 @@ class Draft:
         data = self._octets.get(part.path)
         if data is None:
             data = self._octets[part.path] = octets(self.message, part, MAX_TEXT)
+            self.decoded_octets += len(data)
         return data
 
     def addresses(self, field: Field) -> AddressList:

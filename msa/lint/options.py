@@ -24,6 +24,8 @@ class LintOptions:
     links: bool = False  # ask the servers of links whether they lead somewhere
     links_allow: tuple[str, ...] = ()  # networks that are asked though they are not public
 
+    budget_s: float = 2.0  # for all rules together; looked at between two of them
+
     def as_json(self) -> dict[str, Any]:
         """Return the choices fit for JSON; `read_options` reads them."""
         return asdict(self)

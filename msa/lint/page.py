@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterable
 
 from msa.lint import RULES
+from msa.lint.budget import budget_exceeded
 from msa.lint.rule import Rule
 
 _HEAD = """\
@@ -18,7 +19,7 @@ This page is written from the code: `python -m msa.lint.page > docs/rules.md`.
 """
 
 
-def page(rules: Iterable[Rule] = RULES) -> str:
+def page(rules: Iterable[Rule] = (*RULES, budget_exceeded)) -> str:
     """Return the page as Markdown: a table, then what each rule means and how to mend it."""
     rules = tuple(rules)
     rows = [f"| [{r.code}](#{r.code.lower()}) | {r.name} | {r.severity} |" for r in rules]

@@ -12,6 +12,7 @@ from typing import BinaryIO
 from msa.envelope import Envelope, Recipient
 from msa.grade import Grade
 from msa.lint import RULES, Draft, LintOptions, Severity
+from msa.lint.budget import budget_exceeded
 from msa.lint.choice import UnknownRule, named
 from msa.lint.page import explanation
 from sandbox_mta.linting import addresses, json_lines, report
@@ -82,7 +83,7 @@ def show_structure(files: Sequence[str]) -> int:
 def explain(word: str) -> int:
     """Write the pages of the rules that a code, a family or a name stands for."""
     try:
-        rules = named(word, RULES)
+        rules = named(word, (*RULES, budget_exceeded))
     except UnknownRule as error:
         raise CantLint(str(error)) from None
     report.write(["\n\n\n".join(map(explanation, rules))], sys.stdout)
