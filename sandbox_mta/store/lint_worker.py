@@ -29,7 +29,7 @@ from msa.lint.facts import NOTHING, Facts
 from msa.lint.finding import Finding
 from msa.lint.gather import Gatherer
 from msa.lint.options import LintOptions, read_options
-from msa.ports import LinkProbe
+from msa.ports import LinkProbe, Resolver
 from sandbox_mta.store.database import Address
 from sandbox_mta.store.fix_rows import fix_fields
 from sandbox_mta.store.times import to_datetime, to_microseconds
@@ -227,18 +227,17 @@ def _contents(source: Source, numbers: Sequence[int]) -> dict[int, bytes]:
     return {number: b"".join(some) for number, some in pieces.items()}
 
 
-def _gatherer(options: LintOptions) -> Gatherer | None:
+def _resolver(options: LintOptions) -> Resolver | None:
     if options.dns == "off":
         return None
     from sandbox_mta.mta.lookups import ZoneFileError
     from sandbox_mta.outbound.live_dns import NoDns, resolver_for
 
     try:
-        resolver = resolver_for(options.dns)
+        return resolver_for(options.dns)
     except (NoDns, ZoneFileError) as error:
         log.error("lint goes on without DNS: %s", error)
         return None
-    return None if resolver is None else Gatherer(resolver)
 
 
 def _links(options: LintOptions) -> LinkProbe | None:
@@ -265,7 +264,7 @@ class Worker:
         self._answers = answers
         self._options = options
         self._links = _links(options)
-        self._gatherer = _gatherer(options)
+        self._resolver = _resolver(options)
         self._urgent: queue.SimpleQueue[Frame] = queue.SimpleQueue()
         self._requests: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
 
@@ -298,9 +297,9 @@ class Worker:
 
     def _look_up(self, budget_s: float) -> Callable[[Draft], None]:
         """Return what looks names up, within a budget, as far as the settings say."""
-        gatherer = self._gatherer
-        if gatherer is None:
+        if self._resolver is None:
             return lambda draft: None
+        gatherer = Gatherer(self._resolver)  # of this message: live answers get old
         return lambda draft: gatherer.add_to(draft, min(budget_s, DNS_S))
 
     def _ask(self, content: bytes, facts: Facts, budget_s: float) -> Facts:
