@@ -193,14 +193,21 @@ def lint_command(  # noqa: PLR0913 # its options are a contract
     explain: Annotated[
         str | None, typer.Option("--explain", help="say what a rule means: its code or name")
     ] = None,
+    clients: Annotated[
+        str | None,
+        typer.Option("--clients", help="mail clients that should show it: gmail,outlook"),
+    ] = None,
+    links: Annotated[
+        bool, typer.Option("--links", help="ask the servers of links whether they lead somewhere")
+    ] = False,
     config: Annotated[
         str | None, typer.Option("--config", help="configuration file (TOML)")
     ] = None,
 ) -> None:
     """Lint messages in files. Needs no running sandbox.
 
-    What the variables SANDBOX_MTA_LINT_PROFILE, _SELECT, _IGNORE and _DNS say holds here too; an
-    option wins. Exit status 1 when there are findings of --fail-on or worse.
+    What the variables SANDBOX_MTA_LINT_PROFILE, _SELECT, _IGNORE, _DNS, _CLIENTS and _LINKS say
+    holds here too; an option wins. Exit status 1 when there are findings of --fail-on or worse.
     """
     from sandbox_mta.linting import command
 
@@ -209,6 +216,8 @@ def lint_command(  # noqa: PLR0913 # its options are a contract
         "lint_select": select,
         "lint_ignore": ignore,
         "lint_dns": dns,
+        "lint_clients": clients,
+        "lint_links": "on" if links else None,
     }
     with errors_as_lines():
         if explain is not None:

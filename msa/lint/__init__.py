@@ -40,7 +40,7 @@ from msa.lint import (
 from msa.lint.budget import Budget, Clock, budget_exceeded, exceeded
 from msa.lint.choice import chosen
 from msa.lint.draft import Draft
-from msa.lint.facts import MAX_LINKS, NOTHING, Facts
+from msa.lint.facts import NOTHING, Facts
 from msa.lint.finding import MAX_EVIDENCE, Finding, Flaw, Severity
 from msa.lint.options import DEFAULTS, LintOptions
 from msa.lint.profile import Profile, severity_in
@@ -55,7 +55,6 @@ __all__ = [
     "Rule",
     "Severity",
     "inspect",
-    "links_of",
     "lint",
     "run",
 ]
@@ -148,6 +147,7 @@ def inspect(
     return _placed(draft.content, flaws)
 
 
+<<<<<<< HEAD
 @lru_cache(maxsize=64)
 def _plan(options: LintOptions) -> Sequence[Rule]:
     return _heard(RULES, options)
@@ -171,6 +171,8 @@ def links_of(content: bytes) -> tuple[str, ...]:
         return ()
 
 
+=======
+>>>>>>> 88dd7f5 (cli: Choose the mail clients and ask the links of files)
 def _judged(rule: Rule, flaws: Iterable[Flaw], profile: Profile) -> Iterator[Judged]:
     for flaw in flaws:
         severity = severity_in(profile, flaw.severity or rule.severity, rule.profiles)

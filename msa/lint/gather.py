@@ -13,7 +13,8 @@ from msa.auth.names import domain_of
 from msa.auth.resolver import Bounded, Remembering, Resolver
 from msa.auth.signature import Kind
 from msa.lint.draft import Draft
-from msa.lint.facts import Facts
+from msa.lint.facts import MAX_LINKS, Facts
+from msa.ports import LinkProbe
 
 MAX_LOOK_UPS = 200  # for one message: a record of SPF alone may need 10 times 10
 MAX_SECONDS = 10.0  # for one message, of waiting for answers
@@ -40,6 +41,20 @@ class Gatherer:
             draft.facts = _facts(draft, bounded)
         except Exception:
             log.exception("the facts about a message could not be gathered: a bug of ours")
+
+
+def ask_links(
+    draft: Draft, probe: LinkProbe, budget_s: float, meanwhile: Callable[[], None] = lambda: None
+) -> None:
+    """Ask the first MAX_LINKS links of a message, and add the answers to its facts; never raises.
+
+    `meanwhile` is called every now and then.
+    """
+    try:
+        links = probe.probe(tuple(draft.targets)[:MAX_LINKS], budget_s, meanwhile)
+        draft.facts = replace(draft.facts, links=links)
+    except Exception:
+        log.exception("the links of a message could not be asked: a bug of ours")
 
 
 def _facts(draft: Draft, resolver: Resolver) -> Facts:

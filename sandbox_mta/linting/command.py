@@ -19,6 +19,8 @@ from sandbox_mta.linting import addresses, json_lines, report
 from sandbox_mta.linting.messages import FileMessage, read_messages
 from sandbox_mta.linting.run import File, Tally, printable, run
 
+LINKS_S = 60.0  # for the links of one message
+
 
 class CantLint(Exception):
     """The arguments can't be used; the text is one line that says why."""
@@ -48,7 +50,7 @@ def lint_files(request: Request) -> int:
         raise CantLint(f"there is no severity {request.fail_on!r}; {_one_of(tuple(Severity))}")
     fail_on = Severity(request.fail_on)
     tally = Tally()
-    look_up = _look_up(request.options.dns)
+    look_up = _asking(request.options)
     messages = run(_files(request.files), request.options, _envelope(request), tally, look_up)
     if sys.stderr.isatty() and not sys.stdout.isatty():
         messages = report.with_progress(messages, tally)
@@ -103,6 +105,23 @@ def grade_addresses(texts: Sequence[str], *, as_json: bool, from_stdin: bool) ->
     except addresses.BadLine as error:
         raise CantLint(str(error)) from None
     return int(Grade.INVALID in grades)
+
+
+def _asking(options: LintOptions) -> Callable[[Draft], None]:
+    """Return what asks the outside about a message, as far as the options say."""
+    look_up = _look_up(options.dns)
+    if not options.links:
+        return look_up
+    from msa.lint.gather import ask_links
+    from sandbox_mta.outbound.links import links_for
+
+    links = links_for(options.links_allow)
+
+    def ask(draft: Draft) -> None:
+        look_up(draft)
+        ask_links(draft, links, LINKS_S)
+
+    return ask
 
 
 def _look_up(dns: str) -> Callable[[Draft], None]:

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cache, cached_property
+from ipaddress import ip_network
 from typing import NamedTuple
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
@@ -34,6 +35,11 @@ LATE = LinkAnswer(None, "there was no time left", asked=False)
 
 class NotAsked(Exception):
     """The link leads where we don't go; the text says why."""
+
+
+def links_for(networks: Sequence[str]) -> "Links":
+    """Return what asks links, also in some networks that are private ("10.0.0.0/8")."""
+    return Links([ip_network(network) for network in networks])
 
 
 class Links:

@@ -16,18 +16,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
-from ipaddress import ip_network
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol
 from urllib.parse import quote
 
 from msa.envelope import Envelope, Kind, Recipient, Submission
 from msa.fix import Context, fix
-from msa.lint import Draft, inspect, links_of
+from msa.lint import Draft, inspect
 from msa.lint.facts import NOTHING, Facts
 from msa.lint.finding import Finding
-from msa.lint.gather import Gatherer
+from msa.lint.gather import Gatherer, ask_links
 from msa.lint.options import LintOptions, read_options
 from msa.ports import LinkProbe, Resolver
 from sandbox_mta.store.database import Address
@@ -96,7 +95,7 @@ def judge(
 ) -> tuple[list[Any], list[Any] | None]:
     """Return the findings, and the fixes unless `context` is None; both fit for JSON.
 
-    `look_up` adds what DNS says to the draft's facts.
+    `look_up` adds what the outside says to the draft's facts.
     """
     profile, clients = options.profile, options.clients
     try:
@@ -243,9 +242,9 @@ def _resolver(options: LintOptions) -> Resolver | None:
 def _links(options: LintOptions) -> LinkProbe | None:
     if not options.links:
         return None
-    from sandbox_mta.outbound.links import Links
+    from sandbox_mta.outbound.links import links_for
 
-    return Links([ip_network(network) for network in options.links_allow])
+    return links_for(options.links_allow)
 
 
 class Worker:
@@ -288,9 +287,8 @@ class Worker:
         until = time.monotonic() + OUTSIDE_S
         for each in pending(self._source, request["first"], request["last"]):
             context = self._context(*each.about)
-            facts = self._ask(each.content, each.facts, until - time.monotonic())
-            look_up = self._look_up(until - time.monotonic())
-            judged = judge(each.content, each.envelope, self._options, context, facts, look_up)
+            ask = partial(self._ask, until=until)
+            judged = judge(each.content, each.envelope, self._options, context, each.facts, ask)
             found.append((each.number, *judged))
             self._answer_urgent()
         self._send({"id": request["id"], "found": found})
@@ -302,12 +300,11 @@ class Worker:
         gatherer = Gatherer(self._resolver)  # of this message: live answers get old
         return lambda draft: gatherer.add_to(draft, min(budget_s, DNS_S))
 
-    def _ask(self, content: bytes, facts: Facts, budget_s: float) -> Facts:
+    def _ask(self, draft: Draft, until: float) -> None:
         """Ask the outside as far as the settings say; whose client waits is answered meanwhile."""
-        if self._links is None:
-            return facts
-        links = self._links.probe(links_of(content), budget_s, self._answer_urgent)
-        return replace(facts, links=links)
+        self._look_up(until - time.monotonic())(draft)
+        if self._links is not None:
+            ask_links(draft, self._links, until - time.monotonic(), self._answer_urgent)
 
     def _answer_urgent(self) -> None:
         while not self._urgent.empty():

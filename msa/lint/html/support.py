@@ -38,15 +38,14 @@ def resolve(words: Iterable[str]) -> tuple[str, ...]:
             if name.partition(".")[0] == word and name not in _LEFT_OUT
         ]
         if not family and word not in _data()["clients"]:
-            raise ValueError(f"no mail client {word!r}; there are {', '.join(names())}")
+            raise ValueError(f"no mail client {word!r}; there are {', '.join(families())}")
         chosen += family or [word]
     return tuple(dict.fromkeys(chosen))
 
 
-def names() -> tuple[str, ...]:
-    """Return the families and all clients."""
-    clients: list[str] = _data()["clients"]
-    return (*dict.fromkeys(name.partition(".")[0] for name in clients), *clients)
+def families() -> tuple[str, ...]:
+    """Return the names of the families."""
+    return tuple(dict.fromkeys(name.partition(".")[0] for name in _data()["clients"]))
 
 
 @lru_cache(maxsize=16)

@@ -36,6 +36,26 @@ def test_a_zone_file_answers_look_ups() -> None:
     assert (with_dns.exit_code, run(signed).exit_code) == (1, 0)
 
 
+def test_links_are_asked_when_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "mail.eml").write_bytes(b"Subject: x\r\n\r\nhttps://127.0.0.9/\r\n")
+
+    asked = run("--links", "--select", "LNK006", tmp_path / "mail.eml")
+
+    assert "was not asked: 127.0.0.9 is no address of the public internet" in asked.stdout
+    assert run("--select", "LNK006", tmp_path / "mail.eml").stdout == ""
+
+
+def test_the_clients_that_count_are_named(tmp_path: Path) -> None:
+    content = b"Content-Type: text/html\r\n\r\n<p style='display:grid'>x</p>\r\n"
+    (tmp_path / "mail.eml").write_bytes(content)
+
+    def of(clients: str) -> str:
+        return str(run("--clients", clients, "--select", "BOD006", tmp_path / "mail.eml").stdout)
+
+    assert "display:grid does not work in Outlook (Windows)" in of("outlook")
+    assert of("apple-mail") == ""
+
+
 def test_a_broken_zone_file_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "zone").write_text("a.example. A nonsense\n")
 
