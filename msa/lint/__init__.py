@@ -147,7 +147,6 @@ def inspect(
     return _placed(draft.content, flaws)
 
 
-<<<<<<< HEAD
 @lru_cache(maxsize=64)
 def _plan(options: LintOptions) -> Sequence[Rule]:
     return _heard(RULES, options)
@@ -162,17 +161,6 @@ def _heard(rules: Sequence[Rule], options: LintOptions) -> Sequence[Rule]:
     ]
 
 
-def links_of(content: bytes) -> tuple[str, ...]:
-    """Return the web addresses of a message that may be asked, at most MAX_LINKS; never raises."""
-    try:
-        return tuple(Draft(content).targets)[:MAX_LINKS]
-    except Exception:
-        log.exception("the links could not be read: a bug of ours")
-        return ()
-
-
-=======
->>>>>>> 88dd7f5 (cli: Choose the mail clients and ask the links of files)
 def _judged(rule: Rule, flaws: Iterable[Flaw], profile: Profile) -> Iterator[Judged]:
     for flaw in flaws:
         severity = severity_in(profile, flaw.severity or rule.severity, rule.profiles)
