@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 import uvloop
 
+from msa.connection import READ_LIMIT
 from msa.envelope import Submission
 from msa.options import ServerOptions
-from msa.server import READ_LIMIT, Listening, listen
+from msa.server import Listening, listen
 from tests.dialogues.serving import MemoryStore, client_context, serving, tls_context
 
 TO_DATA = (
