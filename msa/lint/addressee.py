@@ -1,6 +1,7 @@
 """ADR: whether the domains of addresses are what they seem, and whether anybody is there."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 from msa.lint.domain import a_label, is_mixed, is_reserved, is_twin, meant, u_label
 from msa.lint.draft import Draft
@@ -10,6 +11,7 @@ from msa.lint.rule import Rule, rule
 from msa.message.mailbox import Mailbox
 from msa.message.tree import Field
 
+MAX_FOREIGN = 1_000  # addresses of one message whose domains are looked at: 0.1 ms each
 _REAL = ("prod", "strict")  # profiles of mail that real recipients will get
 
 
@@ -88,9 +90,12 @@ def doubtful(draft: Draft) -> Iterator[Flaw]:
 
     Suggest the correction where users type their address, and confirm it by a first mail.
     """
+    slips: dict[str, str | None] = {}
     for field, box in draft.mailboxes:
         domain = box.domain.decode("utf-8", "replace").lower()
-        provider = meant(domain)
+        if domain not in slips:
+            slips[domain] = meant(domain)
+        provider = slips[domain]
         if provider is not None:
             yield _flaw(draft, f'"{_shown(domain)}" is probably a slip of {provider}', field, box)
         elif draft.profile in _REAL and is_reserved(domain):
@@ -109,9 +114,12 @@ def _unanswerable(draft: Draft) -> Iterator[Flaw]:
 
 def _foreign(draft: Draft) -> Iterator[tuple[Field, Mailbox, str, str]]:
     """Yield the addresses with other letters than ASCII's, also in disguise: local and domain."""
-    for field, box in draft.mailboxes:
-        if box.domain.isascii() and box.local.isascii() and b"xn--" not in box.domain.lower():
-            continue
+    foreign = (
+        (field, box)
+        for field, box in draft.mailboxes
+        if not box.address.isascii() or b"xn--" in box.domain.lower()
+    )
+    for field, box in islice(foreign, MAX_FOREIGN):
         try:
             yield field, box, box.local.decode("utf-8"), box.domain.decode("utf-8").lower()
         except UnicodeDecodeError:

@@ -9,7 +9,6 @@ from msa.lint.finding import Flaw, Severity
 from msa.lint.rule import Rule, rule
 from msa.message.decoding import encoded_offsets
 from msa.message.tree import Part
-from msa.message.words import decode_words
 
 MAX_LOOKED_AT = 200  # matches of one pattern in one text; code between backticks counts
 MAX_FOUND = 50  # placeholders of one text that are placed; more are listed by no engine
@@ -159,9 +158,9 @@ def template_unfilled(draft: Draft) -> Iterator[Flaw]:
 
     Render with a mode that fails on missing values (in Jinja2 StrictUndefined).
     """
-    for field in draft.fields.get("subject", ()):
+    for field, text in draft.subjects:
         value = draft.value(field)
-        subject = decode_words(value).encode()
+        subject = text.encode()
         for start, _end in _found(subject):
             at = max(value.find(subject[start : start + 2]), 0) + field.value_start
             shown = _shown(subject[start:_end])

@@ -16,10 +16,12 @@ from msa.lint.html.support import DEFAULT_CLIENTS
 from msa.lint.profile import DEFAULT, Profile
 from msa.lint.target import Target, find_targets
 from msa.message.charset import UNDECLARED, decode_text
+from msa.message.date import DateTime, read_date
 from msa.message.decoding import is_regular_base64, octets
 from msa.message.mailbox import AddressList, Mailbox, read_addresses
 from msa.message.structured import Structured, read_structured
 from msa.message.tree import Field, Message, Part, Span, parse
+from msa.message.words import decode_words
 
 ADDRESS_FIELDS = (
     *("from", "sender", "reply-to", "to", "cc", "bcc"),
@@ -30,6 +32,7 @@ MAX_TEXT = 1_048_576  # encoded octets of one text that are decoded; a long news
 MAX_PAGES = 8  # HTML bodies of one message; an honest one has one, or two
 _BEFORE_NAME = b"\xef\xbb\xbf> \t"  # a byte order mark, mbox's quote, a space too many
 MAX_SIGNATURES = 20  # of one message that are read
+MAX_ADDRESSES = 1_048_576  # octets of address fields that are read; over 500 KB HDR013 tells
 MAX_LOOK_ALIKES = 1_000  # of one message that are remembered
 _NOTHING_SAID = Structured("", ())
 _LOOK_ALIKE = re.compile(rb"(?:\r\n|\r|\n)\0?\.\0?(?=(\r\n|\r|\n))")
@@ -81,12 +84,25 @@ class Draft:
         self._regular: dict[str, bool] = {}
         self._octets: dict[str, bytes] = {}
         self.decoded_octets = 0  # of all bodies so far
+        self._dispositions: dict[str, Structured] = {}
         self._addresses: dict[int, AddressList] = {}
 
     @cached_property
     def fields(self) -> dict[str, list[Field]]:
         """The fields of the message itself by lower-case name."""
         return _index(self.root)
+
+    @cached_property
+    def subjects(self) -> tuple[tuple[Field, str], ...]:
+        """Each Subject field, and its text for people."""
+        fields = self.fields.get("subject", ())
+        return tuple((field, decode_words(self.value(field))) for field in fields)
+
+    @cached_property
+    def dates(self) -> tuple[tuple[Field, DateTime | None], ...]:
+        """Each Date field, read; None where it can't be."""
+        fields = self.fields.get("date", ())
+        return tuple((field, read_date(self.value(field))) for field in fields)
 
     @cached_property
     def is_of_a_list(self) -> bool:
@@ -221,20 +237,25 @@ class Draft:
         return index.get(name, ())
 
     def disposition(self, part: Part) -> Structured:
-        """Return a part's first Content-Disposition, read; its token is "" without one."""
-        fields = self.named(part, "content-disposition")
-        return read_structured(self.value(fields[0])) if fields else _NOTHING_SAID
+        """Return a part's first Content-Disposition, read once; its token is "" without one."""
+        known = self._dispositions.get(part.path)
+        if known is None:
+            fields = self.named(part, "content-disposition")
+            known = read_structured(self.value(fields[0])) if fields else _NOTHING_SAID
+            self._dispositions[part.path] = known
+        return known
 
     @cached_property
     def address_lists(self) -> tuple[tuple[Field, AddressList], ...]:
-        """The address fields of the message itself, read."""
-        fields = self.fields
-        return tuple(
-            (field, self.addresses(field))
-            for name in ADDRESS_FIELDS
-            if name in fields
-            for field in fields[name]
-        )
+        """The address fields of the message itself, read; at most MAX_ADDRESSES octets of them."""
+        lists: list[tuple[Field, AddressList]] = []
+        left = MAX_ADDRESSES
+        for name in ADDRESS_FIELDS:
+            for field in self.fields.get(name, ()):
+                left -= field.end - field.start
+                if left >= 0 or not lists:
+                    lists.append((field, self.addresses(field)))
+        return tuple(lists)
 
     @cached_property
     def mailboxes(self) -> tuple[tuple[Field, Mailbox], ...]:

@@ -6,7 +6,6 @@ from msa.lint.draft import Draft
 from msa.lint.finding import Flaw, Severity
 from msa.lint.rule import Rule, rule
 from msa.message.structured import blank_comments
-from msa.message.words import decode_words
 
 # RFC 5322 section 3.6, the table; then RFC 2045's, which may stand in every part.
 _ONCE = frozenset(
@@ -125,8 +124,8 @@ def subject_missing(draft: Draft) -> Iterator[Flaw]:
     fields = draft.fields.get("subject", ())
     if not fields and not draft.stray_named("subject"):
         yield draft.flaw("the Subject field is missing", 0, 0)
-    for field in fields:
-        if not decode_words(draft.value(field)):
+    for field, text in draft.subjects:
+        if not text:
             yield draft.flaw("the Subject field is empty", field.start, field.end)
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from msa.lint.draft import Draft
 from msa.lint.finding import Flaw, Severity
 from msa.lint.rule import Rule, rule
-from msa.message.date import OLD_ZONES, DateTime, read_date
+from msa.message.date import OLD_ZONES, DateTime
 from msa.message.structured import blank_comments
 
 MAX_APART = timedelta(hours=24)  # between the Date and the submission
@@ -36,8 +36,8 @@ def date_syntax(draft: Draft) -> Iterator[Flaw]:
     Use the formatter of a mail library (in Python email.utils.format_datetime), never strftime,
     whose names follow the locale.
     """
-    for field in draft.fields.get("date", ()):
-        if read_date(draft.value(field)) is None:
+    for field, written in draft.dates:
+        if written is None:
             yield draft.value_flaw("the date does not follow RFC 5322", field)
 
 
@@ -59,8 +59,7 @@ def date_meaning(draft: Draft) -> Iterator[Flaw]:
     Never put a date together from pieces: format one moment with a mail library, and check the
     clock of the machine.
     """
-    for field in draft.fields.get("date", ()):
-        written = read_date(draft.value(field))
+    for field, written in draft.dates:
         if written is not None:
             for text, severity in _oddities(written, draft):
                 yield draft.value_flaw(text, field, severity=severity)

@@ -122,11 +122,12 @@ def hidden(draft: Draft) -> Iterator[Flaw]:
 
     Filter what users type; text that was copied from a web page often has them.
     """
-    for field in draft.fields.get("subject", ()):
-        yield from _told(draft, field, "the subject", draft.value(field))
+    for field, text in draft.subjects:
+        yield from _told(draft, field, "the subject", text)
     for field, box in draft.mailboxes:
-        if box.phrase:
-            yield from _told(draft, field, "a display name", display_name(box.phrase))
+        if b"=?" in box.phrase or not box.phrase.isascii():
+            name = decode_words(display_name(box.phrase))
+            yield from _told(draft, field, "a display name", name)
     for part in draft.parts:
         for name, structured in _structured(draft, part):
             file_name = parameter(structured, "filename" if name != "content-type" else "name")
@@ -136,10 +137,8 @@ def hidden(draft: Draft) -> Iterator[Flaw]:
                 yield draft.flaw(text, field.start, field.end, part)
 
 
-def _told(draft: Draft, field: Field, where: str, value: bytes) -> Iterator[Flaw]:
-    if value.isascii() and b"=?" not in value:
-        return
-    seen = _hidden_in(decode_words(value))
+def _told(draft: Draft, field: Field, where: str, text: str) -> Iterator[Flaw]:
+    seen = _hidden_in(text)
     if seen:
         yield draft.value_flaw(f"{where} holds {seen}", field)
 
