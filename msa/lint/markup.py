@@ -16,7 +16,6 @@ MAX_PREHEADER = 250  # hidden letters at the start; inboxes show about 100 of th
 MIN_HIDDEN = 3  # letters of hidden text that count
 MAX_COMPARED = 100_000  # characters of a text whose words are compared
 
-_ADDRESS = re.compile(r"https?://\S{1,2000}|[^\s@]{1,64}@[^\s@]{1,255}")
 _WORD = re.compile(r"[^\W\d_]{4,40}")
 _LETTER = re.compile(r"[^\W_]")
 _STUB = re.compile(
@@ -64,8 +63,7 @@ def _compared(draft: Draft, plain: Part, page: Page) -> Iterator[Flaw]:
     text, html = draft.text(plain)[:MAX_COMPARED], page.text[:MAX_COMPARED]
     if _plainly_alike(text, html):
         return
-    text = _ADDRESS.sub(" ", text)
-    said, shown = _words(text), _words(_ADDRESS.sub(" ", html))
+    said, shown = _words(text), _words(html)
     if len(shown) < MIN_WORDS or not said:
         return  # nothing to compare; an empty text is another rule's
     start, end = plain.body
@@ -86,7 +84,9 @@ def _plainly_alike(text: str, html: str) -> bool:
 
 
 def _words(text: str) -> set[str]:
-    return {word.casefold() for word in _WORD.findall(text)}
+    """Return the words that mean something: of four letters, and of no address."""
+    spoken = {one for one in text.split() if "@" not in one and "://" not in one}
+    return {word.casefold() for word in _WORD.findall(" ".join(spoken))}
 
 
 @rule(

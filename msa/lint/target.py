@@ -65,6 +65,8 @@ def find_targets(
 def _all_targets(pages: Iterable[Page], texts: Iterable[tuple[Part, bytes]]) -> Iterator[Target]:
     for page in pages:
         for reference in page.references:
+            if reference.url[:4].lower() != "http":
+                continue
             taken = _WEB.fullmatch(reference.url, 0, MAX_URL)
             if taken is not None:
                 authority = _authority(*taken.groups())
