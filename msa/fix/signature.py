@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from msa.auth.tags import read_tags, shown, without_space
 from msa.fix.edit import BODY, Edit
 from msa.lint.draft import Draft
 from msa.message.structured import unfold
@@ -54,11 +55,10 @@ def _dkim_like(draft: Draft) -> Iterator[_Signature]:
     for name in _DKIM_LIKE:
         for field in draft.fields.get(name, ())[:MAX_SIGNATURES]:
             value = unfold(draft.value(field)).decode("latin-1")
-            pairs = (tag.partition("=") for tag in value.split(";"))
-            tags = {key.strip(): text for key, _, text in pairs}
-            domain = ascii("".join(tags.get("d", "").split())[:MAX_SHOWN])[1:-1]
+            tags, trouble = read_tags(value)
+            domain = shown(without_space(tags.get("d", "")), MAX_SHOWN)
             what = f"the {field.name} of {domain}" if domain else f"the {field.name}"
-            listed = tags.get("h")
+            listed = None if trouble else tags.get("h")
             # A name in h= covers a field that is absent too: none may be added (RFC 6376 5.4.2).
             covered = (
                 None if listed is None else {each.strip() for each in listed.lower().split(":")}

@@ -13,8 +13,8 @@ from msa.lint.finding import Flaw, Severity
 from msa.lint.rule import Rule, rule
 from msa.message.tree import Field
 
-# Where an application can't get an account for its own mail: what the big operators' own pages
-# name as the domains of their consumer mailboxes. All publish a DMARC policy.
+# Where an application can't get an account for its own mail: the consumer domains of the big
+# operators, chosen by hand and not complete.
 FREE_MAIL = {
     **dict.fromkeys(("gmail.com", "googlemail.com"), "Google"),
     **dict.fromkeys(("yahoo.com", "ymail.com", "rocketmail.com", "aol.com"), "Yahoo"),

@@ -34,12 +34,12 @@ _FAMILIES = ("ENV", "HDR", "ADR", "MIM", "ENC", "BOD", "LNK", "LST", "AUT", "SEC
 
 def page(rules: Iterable[Rule] = (*RULES, budget_exceeded)) -> str:
     """Return the page as Markdown: a table, then what each rule means and how to mend it."""
-    rules = tuple(rules)
+    rules = sorted(rules, key=lambda rule: (_FAMILIES.index(rule.code[:3]), rule.code))
     rows = [
         f"| [{r.code}](#{r.code.lower()}) | {r.name} | "
         + " | ".join(severity_in(profile, r.severity, r.profiles) or "" for profile in PROFILES)
         + " |"
-        for r in sorted(rules, key=lambda rule: _FAMILIES.index(rule.code[:3]))
+        for r in rules
     ]
     head = f"| code | name | {' | '.join(PROFILES)} |"
     table = "\n".join([head, f"|---|---|{'---|' * len(PROFILES)}", *rows])
