@@ -28,6 +28,7 @@ _BARE = re.compile(_ADDRESS)
 _ANGLE = re.compile(rf"([aq][aq.]*)?<((?:,*@a(?:\.a)*)(?:,(?:@a(?:\.a)*)?)*:)?({_ADDRESS})>")
 _LOCAL_ONLY = re.compile(r"[aq](?:\.[aq])*|(?:[aq][aq.]*)?<[aq](?:\.[aq])*>")
 _PHRASE = re.compile(r"[aq][aq.]*")
+_PHRASE_GOES_ON = "aq."
 _ANGLE_END = re.compile(rf"{_ADDRESS}>")
 
 
@@ -183,6 +184,7 @@ def _elements(tokens: Iterable[_Token]) -> tuple[list[_Element], int, _Token | N
     elements: list[_Element] = []
     own: list[_Token] = []  # of the element that is being read
     groups, in_group, in_angle = 0, 0, False
+    is_phrase = False  # what `own` is, known as it grows: a list may be nothing but colons
     opened: _Token | None = None
 
     def close() -> None:
@@ -194,7 +196,7 @@ def _elements(tokens: Iterable[_Token]) -> tuple[list[_Element], int, _Token | N
         kind = token.kind
         if kind == "," and not in_angle:
             close()
-        elif kind == ":" and not in_group and not in_angle and _is_phrase(own):
+        elif kind == ":" and own and is_phrase and not in_group and not in_angle:
             groups += 1
             in_group, opened = groups, own[0]
             own.clear()
@@ -203,13 +205,10 @@ def _elements(tokens: Iterable[_Token]) -> tuple[list[_Element], int, _Token | N
             in_group, opened = 0, None
         else:
             in_angle = kind == "<" or (in_angle and kind != ">")
+            is_phrase = kind in _PHRASE_GOES_ON if own and is_phrase else not own and kind in "aq"
             own.append(token)
     close()
     return elements, groups, opened
-
-
-def _is_phrase(tokens: list[_Token]) -> bool:
-    return _PHRASE.fullmatch(_word(tokens)) is not None
 
 
 def _word(tokens: Iterable[_Token]) -> str:
