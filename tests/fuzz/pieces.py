@@ -116,3 +116,9 @@ OF_DNS = (
         b"ARC-Seal: i=1; ",
     ),
 )
+OF_MARKUP = (
+    *(b"<p>", b"</p>", b"<a href='x'>", b"<a", b"<b ", b"</b", b"<!--", b"-->", b"&amp;", b"'"),
+    *(b"<td style='", b"<table>", b"<style>a{", b"}", b"url(", b"/*", b"@media{", b"http://x/"),
+    *(b"\r\n ", b"X:\r\n", b"Received: x\r\n", b"To: a@b,", b"a;b=c;", b"=?utf-8?q?a?= ", b"=\r\n"),
+    *(b"DKIM-Signature: v=1;\r\n", b"List-Unsubscribe: <", b"a@b:", b"a@b ", b"\xe2\x80\xae"),
+)

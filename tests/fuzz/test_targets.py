@@ -3,11 +3,13 @@
 import re
 import subprocess
 import sys
+import time
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from tests.fuzz.pieces import OF_A_MESSAGE, OF_MARKUP
 from tests.fuzz.targets import TARGETS
 
 ROOT = Path(__file__).parents[2]
@@ -18,6 +20,26 @@ RUNS = 300
 @pytest.mark.parametrize("path", BROKE, ids=lambda path: f"{path.parent.name}-{path.name}")
 def test_what_once_broke_a_target_is_mended(path: Path) -> None:
     TARGETS[path.parent.name](path.read_bytes())
+
+
+LARGE = 40_000  # octets; what takes quadratic time takes minutes for so many
+PATIENCE_S = 3.0  # of the processor
+HEADS = [
+    b"",
+    b"To: ",
+    b"From: a@b.example\r\nContent-Type: text/html\r\n\r\n",
+    b"Content-Type: multipart/mixed; boundary=b\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("piece", [*OF_A_MESSAGE, *OF_MARKUP], ids=ascii)
+@pytest.mark.parametrize("name", ["linter", "view"])
+def test_nothing_takes_long_for_a_piece_that_comes_again_and_again(name: str, piece: bytes) -> None:
+    for head in HEADS:
+        octets = head + piece * (LARGE // len(piece))
+        begun = time.process_time()
+        TARGETS[name](b"\0" + octets if name == "linter" else octets)
+        assert time.process_time() - begun < PATIENCE_S, head
 
 
 @pytest.mark.slow
