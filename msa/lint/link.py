@@ -66,7 +66,7 @@ def link_malformed(draft: Draft) -> Iterator[Flaw]:
                 continue
             flaw = _malformed(reference)
             if flaw is None and len(reference.url) > 1 and reference.url[0] == "#":
-                names = names or _names(page)
+                names = _names(page) if names is None else names
                 if reference.url[1:] not in names and reference.is_link:
                     flaw = "leads to a place that the HTML doesn't have"
             if flaw is not None:

@@ -16,10 +16,10 @@ MAX_URL = 2_048  # characters of one; browsers and proxies cut longer ones
 _IN_TEXT = re.compile(rb"https?://[^\s<>\"\x00-\x20]{1,2048}", re.IGNORECASE)
 _TRAILING = b".,;:!?)]}'"  # what ends a sentence, or a bracket around the address
 # RFC 3986 section 3, and no more: what has other characters is malformed.
+# Letters of either size are named: IGNORECASE makes every step of the pattern slower.
 _WEB = re.compile(
-    r"(https?)://(?:([^/?#@\s]*)@)?(\[[0-9a-f:.]{2,45}\]|[^/?#:@\s\"<>\\^`{|}\[\]]+)"
-    r"(?::(\d{1,5}))?(?:[/?#][^\s\"<>\\^`{|}]*)?",
-    re.IGNORECASE,
+    r"([Hh][Tt][Tt][Pp][Ss]?)://(?:([^/?#@\s]*)@)?(\[[0-9A-Fa-f:.]{2,45}\]|[^/?#:@\s\"<>\\^`{|}\[\]]+)"
+    r"(?::(\d{1,5}))?(?:[/?#][^\s\"<>\\^`{|}]*)?"
 )
 
 
@@ -65,8 +65,6 @@ def find_targets(
 def _all_targets(pages: Iterable[Page], texts: Iterable[tuple[Part, bytes]]) -> Iterator[Target]:
     for page in pages:
         for reference in page.references:
-            if reference.url[:4].lower() != "http":
-                continue
             taken = _WEB.fullmatch(reference.url, 0, MAX_URL)
             if taken is not None:
                 authority = _authority(*taken.groups())

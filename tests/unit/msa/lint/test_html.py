@@ -172,6 +172,7 @@ def test_references_know_whether_people_follow_them() -> None:
         '<p x="' + '"' * 500_000,
         "<p>" + "\r" * 500_000 + "<a href=/x>" * 100,
         "<svg>" * 20_000 + "<a/>" * 30_000,
+        "<br>" * 15_000 + "<a href='#x'>y</a>" * 4_000,
         "<p style='display:none'>" + "x " * 400_000,
     ],
 )
