@@ -2,6 +2,7 @@
 `Settlement`.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from msa.envelope import Kind
@@ -67,7 +68,9 @@ def _settle(
     last = tried[-1][1]
     n = recipient.attempts + 1
     state, reason, due_at = State.BOUNCED, last.reason, None
-    if last.reply.code // 100 == 2:
+    if last.state is not None:
+        state = last.state
+    elif last.reply.code // 100 == 2:
         state = State.DELIVERED
     elif last.reply.is_transient:
         state = State.DEFERRED
@@ -81,27 +84,29 @@ def _settle(
         recipient=recipient,
         state=state,
         reply=last.reply,
-        attempts=tuple(
-            _attempt(n, position, exchanger, outcome, now)
-            for position, (exchanger, outcome) in enumerate(tried)
-        ),
+        attempts=tuple(_attempts(n, tried, now)),
         reason=reason,
         due_at=due_at,
     )
 
 
-def _attempt(
-    n: int, position: int, exchanger: Exchanger | None, outcome: Outcome, now: datetime
-) -> Attempt:
-    return Attempt(
-        n=n,
-        position=position,
-        exchanger=exchanger.host if exchanger else "",
-        address=exchanger.addresses[0] if exchanger else "",
-        preference=exchanger.preference if exchanger else None,
-        stage=outcome.stage,
-        reply=outcome.reply,
-        started_at=now,
-        ended_at=now,
-        decided_by=outcome.rule,
-    )
+def _attempts(
+    n: int, tried: list[tuple[Exchanger | None, Outcome]], now: datetime
+) -> Iterator[Attempt]:
+    """Yield the tries, each beginning when the one before has ended."""
+    for position, (exchanger, outcome) in enumerate(tried):
+        started_at, now = now, now + outcome.took
+        if outcome.stage == "routing":
+            exchanger = None  # it was never asked
+        yield Attempt(
+            n=n,
+            position=position,
+            exchanger=exchanger.host if exchanger else "",
+            address=exchanger.addresses[0] if exchanger else "",
+            preference=exchanger.preference if exchanger else None,
+            stage=outcome.stage,
+            reply=outcome.reply,
+            started_at=started_at,
+            ended_at=now,
+            decided_by=outcome.rule,
+        )

@@ -1,13 +1,14 @@
 """What a simulated exchanger answers: `Outcome`, and the function that decides one."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Protocol
 
 from msa.reply import Reply
 from sandbox_mta.mta.mx import Exchanger
 from sandbox_mta.mta.ports import QueuedRecipient
+from sandbox_mta.mta.status import State
 
 # Stages of a session at which the answer is not the exchanger's but ours.
 LOCAL_STAGES = frozenset({"routing", "connect"})
@@ -18,9 +19,11 @@ class Outcome:
     """The end of one session with one exchanger, for one recipient."""
 
     reply: Reply
-    stage: str  # "connect", "mail", "rcpt", "data" or "dot": what was answered
+    stage: str  # "banner", "mail", "rcpt", "data", "dot", ...: what was answered
     rule: str  # what decided it: "default", "magic:bounce"
     reason: str = ""  # classification of a failure
+    state: State | None = None  # of the recipient, when it is not the one that the reply means
+    took: timedelta = timedelta(0)  # of the session, in time of the clock
 
 
 class Decide(Protocol):

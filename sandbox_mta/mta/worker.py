@@ -8,11 +8,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from msa.identifier import new_id
-from sandbox_mta.mta import delivery, dsn, scenario
+from sandbox_mta.mta import delivery, dsn
 from sandbox_mta.mta.clock import Clock
 from sandbox_mta.mta.exchanger import Decide
 from sandbox_mta.mta.mx import OWN_NAME, Router
 from sandbox_mta.mta.ports import DeliveryQueue, QueuedRecipient, Settlement
+from sandbox_mta.mta.scenario import Scenario
 from sandbox_mta.mta.schedule import POSTFIX, Schedule
 
 CLAIM = 2048  # recipients a claim: at 64 a turn some 30 turns of the loop
@@ -41,14 +42,14 @@ class Worker:
         *,
         router: Router | None = None,
         schedule: Schedule = POSTFIX,
-        decide: Decide = scenario.decide,
+        decide: Decide | None = None,
         hostname: str = OWN_NAME,
     ) -> None:
         self.queue = queue
         self.clock = clock
         self._router = router or Router(hostname=hostname)
         self._schedule = schedule
-        self._decide = decide
+        self._decide = decide or Scenario()
         self._hostname = hostname
         self._stopping = False
         self._due_at: datetime | None = None  # the earliest due time we know of

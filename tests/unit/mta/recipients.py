@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from msa.envelope import Kind, Recipient
-from sandbox_mta.mta import delivery, scenario
+from sandbox_mta.mta import delivery
+from sandbox_mta.mta.exchanger import Decide
 from sandbox_mta.mta.mx import Router
 from sandbox_mta.mta.ports import QueuedRecipient, Settlement
+from sandbox_mta.mta.scenario import Scenario
 from sandbox_mta.mta.schedule import POSTFIX
 from sandbox_mta.mta.status import State
 
@@ -36,7 +38,9 @@ def queued(forward_path: str = "bob@example.net", **fields: Any) -> QueuedRecipi
     return replace(_EXAMPLE, recipient=Recipient(forward_path, **of_rcpt), **fields)
 
 
-def settled(recipient: QueuedRecipient, now: datetime = QUEUED_AT) -> Settlement:
+def settled(
+    recipient: QueuedRecipient, now: datetime = QUEUED_AT, decide: Decide | None = None
+) -> Settlement:
     """Make one attempt with everything as shipped."""
     route = Router().route(delivery.domain_of(recipient.recipient.forward_path))
-    return delivery.deliver(recipient, route, now, scenario.decide, POSTFIX)
+    return delivery.deliver(recipient, route, now, decide or Scenario(), POSTFIX)

@@ -9,11 +9,11 @@ from threading import get_ident
 import pytest
 
 from msa.envelope import Kind
-from sandbox_mta.mta import scenario
 from sandbox_mta.mta.clock import MANUAL, Clock, parse_mode, started
 from sandbox_mta.mta.exchanger import Outcome
 from sandbox_mta.mta.mx import Exchanger, Router
 from sandbox_mta.mta.ports import QueuedRecipient
+from sandbox_mta.mta.scenario import Scenario
 from sandbox_mta.mta.status import State
 from sandbox_mta.mta.worker import Worker
 from tests.unit.mta.queue_in_memory import QueueInMemory
@@ -145,7 +145,7 @@ async def test_a_mistake_in_one_decision_defers_that_recipient_alone(
     ) -> Outcome:
         if "evil" in recipient.recipient.forward_path:
             raise RuntimeError("a bug")
-        return scenario.decide(recipient, exchanger, attempt, now)
+        return Scenario()(recipient, exchanger, attempt, now)
 
     worker = Worker(queue, clock, decide=decide)
     for path in ("evil@example.org", "good@example.org"):
