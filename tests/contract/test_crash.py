@@ -64,7 +64,7 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
 
 def url_of(address: Address) -> str:
     if address.dialect == "sqlite":
-        return f"sqlite:////{address.path}"
+        return f"sqlite:///{address.path}"
     who = f"{address.user}:{address.password}"
     return f"mysql://{who}@{address.host}:{address.port}/{address.name}"
 
