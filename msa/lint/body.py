@@ -20,24 +20,32 @@ _TAG = re.compile(rb"<[^<>]{0,1000}>|>")
 _SEEN = re.compile(rb"<(?:img|picture|table|video|hr|input|button)\b|background", re.IGNORECASE)
 _BLANK = re.compile(rb"(?:\s|&nbsp;|&#160;|\xc2\xa0|\xa0)*+")
 
-# Each pattern with octets it can't be without, the rarest of them first. A single one is found or
-# not in 0.1 us, since `in` then is memchr; a pair takes fifteen times as long.
+# Each pattern with what it can't be without: an octet that is rare in HTML, looked for first, since
+# `in` then is memchr, and a piece of text, which `search` finds in half the time that `in` takes.
 _PLACEHOLDERS = tuple(
-    (rare, needle, re.compile(pattern))
+    (rare, re.compile(needle).search, re.compile(pattern))
     for rare, needle, pattern in (
-        (b"{", b"{", rb"\{\{[^{}\r\n]{1,100}\}\}"),
-        (b"{", b"{", rb"\{%-?\s{0,9}[a-z][^%\r\n]{0,100}%\}"),
-        (b"%", b"%", rb"<%[=-]?\s{0,9}\w[^%\r\n]{0,100}%>"),
-        (b"%", b"%", rb"%%[A-Za-z_][\w.-]{0,60}%%"),
-        (b"{", b"{", rb"\$\{[A-Za-z_][\w.]{0,60}\}"),
-        (b"|", b"|", rb"\*\|[A-Za-z_][\w:]{0,60}\|\*"),
-        (b"[", b"[", rb"\[object (?:Object|Undefined|Null|Promise)\]"),
-        (b"ndefined", b"ndefined", rb"\b(?:Dear|Hi|Hello|Hey)[ ,]{1,2}undefined\b(?=[,.!<\r\n]|$)"),
-        (b"ndefined", b"ndefined", rb"(?:: ?|\$)undefined(?=[ \t]{0,9}(?:[\r\n<]|$))"),
-        (b"N", b"None", rb"\b(?:Dear|Hi|Hello|Hey) None\b(?=[,.!<\r\n]|$)"),
-        (b"null", b"null", rb"\b(?:Dear|Hi|Hello|Hey) null\b(?=[,.!<\r\n]|$)"),
-        (b"N", b"NaN", rb"(?:[$]|\xe2\x82\xac|\xc2\xa3) ?NaN\b"),
-        (b"orem ipsum", b"orem ipsum", rb"[Ll]orem ipsum"),
+        (b"{", rb"\{\{", rb"\{\{[^{}\r\n]{1,100}\}\}"),
+        (b"{", rb"\{%", rb"\{%-?\s{0,9}[a-z][^%\r\n]{0,100}%\}"),
+        (b"%", rb"<%", rb"<%[=-]?\s{0,9}\w[^%\r\n]{0,100}%>"),
+        (b"%", rb"%%", rb"%%[A-Za-z_][\w.-]{0,60}%%"),
+        (b"$", rb"\$\{", rb"\$\{[A-Za-z_][\w.]{0,60}\}"),
+        (b"|", rb"\*\|", rb"\*\|[A-Za-z_][\w:]{0,60}\|\*"),
+        (b"[", rb"\[object", rb"\[object (?:Object|Undefined|Null|Promise)\]"),
+        (
+            b"d",
+            rb"undefined",
+            rb"\b(?:Dear|Hi|Hello|Hey)[ ,]{1,2}undefined\b(?=[,.!<\r\n]|$)"
+            rb"|(?:: ?|\$)undefined(?=[ \t]{0,9}(?:[\r\n<]|$))",
+        ),
+        (
+            b"N",
+            rb"N(?:one|aN)\b",
+            rb"\b(?:Dear|Hi|Hello|Hey) None\b(?=[,.!<\r\n]|$)"
+            rb"|(?:[$]|\xe2\x82\xac|\xc2\xa3) ?NaN\b",
+        ),
+        (b"u", rb"null\b", rb"\b(?:Dear|Hi|Hello|Hey) null\b(?=[,.!<\r\n]|$)"),
+        (b"m", rb"ipsum", rb"[Ll]orem ipsum"),
     )
 )
 # Where braces are code, not a template: each is cut out before the search.
@@ -186,8 +194,8 @@ def _in_text(draft: Draft, part: Part) -> Iterator[Flaw]:
 def _found(data: bytes) -> list[tuple[int, int]]:
     """Return the ranges of placeholders, in order and apart from each other, at most MAX_FOUND."""
     spans: list[tuple[int, int]] = []
-    for rare, needle, pattern in _PLACEHOLDERS:
-        if rare in data and needle in data:
+    for rare, needs, pattern in _PLACEHOLDERS:
+        if rare in data and needs(data):
             for found in islice(pattern.finditer(data), MAX_LOOKED_AT):
                 if not _between_backticks(data, found.start()):
                     spans.append(found.span())

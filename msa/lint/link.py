@@ -304,10 +304,8 @@ def unsubscribe_missing(draft: Draft) -> Iterator[Flaw]:
 
 
 def _unsubscribes(page: Page) -> bool:
-    return any(
-        _says_unsubscribe(link.text) or _says_unsubscribe(link.url[:MAX_URL])
-        for link in islice(page.links, MAX_TARGETS)
-    )
+    links = islice(page.links, MAX_TARGETS)
+    return _says_unsubscribe("\n".join(f"{link.text}\n{link.url[:MAX_URL]}" for link in links))
 
 
 def _says_unsubscribe(text: str) -> bool:

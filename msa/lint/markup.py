@@ -61,9 +61,10 @@ def alternatives_differ(draft: Draft) -> Iterator[Flaw]:
 
 def _compared(draft: Draft, plain: Part, page: Page) -> Iterator[Flaw]:
     text, html = draft.text(plain)[:MAX_COMPARED], page.text[:MAX_COMPARED]
-    if _plainly_alike(text, html):
+    pieces, html_pieces = set(text.split()), set(html.split())
+    if _plainly_alike(pieces, html_pieces):
         return
-    said, shown = _words(text), _words(html)
+    said, shown = _words(pieces), _words(html_pieces)
     if len(shown) < MIN_WORDS or not said:
         return  # nothing to compare; an empty text is another rule's
     start, end = plain.body
@@ -76,16 +77,15 @@ def _compared(draft: Draft, plain: Part, page: Page) -> Iterator[Flaw]:
             yield draft.flaw(told, start, end, plain)
 
 
-def _plainly_alike(text: str, html: str) -> bool:
+def _plainly_alike(said: set[str], shown: set[str]) -> bool:
     """Say whether most words are the same as they stand: good mail needs no closer look."""
-    said, shown = set(text.split()), set(html.split())
     shared = len(said & shown)
     return shared > MIN_WORDS and shared * 2 > min(len(said), len(shown)) and len(said) > MAX_STUB
 
 
-def _words(text: str) -> set[str]:
+def _words(pieces: set[str]) -> set[str]:
     """Return the words that mean something: of four letters, and of no address."""
-    spoken = {one for one in text.split() if "@" not in one and "://" not in one}
+    spoken = [one for one in pieces if "@" not in one and "://" not in one]
     return {word.casefold() for word in _WORD.findall(" ".join(spoken))}
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from functools import cached_property
+from typing import cast
 
 from msa.lint.html.css import Css, read_sheet
 from msa.lint.html.reader import Broken, Element, Hidden, Place, Reader, Reference, Sheet
@@ -49,6 +50,8 @@ class Page:
     @cached_property
     def text(self) -> str:
         """What a reader sees; blocks stand on lines of their own."""
+        if not self.hides:
+            return "".join(cast("list[str]", self.texts))
         return "".join(text for text in self.texts if isinstance(text, str))
 
     @cached_property

@@ -4,12 +4,14 @@ What a browser repairs silently is repaired here as far as it matters for what a
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from msa.lint.html.css import Colour, Css, Looks, colour_of, read_style
 from msa.lint.html.features import words
+
+if TYPE_CHECKING:
+    from turbohtml import Token
 
 MAX_ELEMENTS = 20_000  # of one body; a long newsletter has 2,000
 MAX_STYLES = 262_144  # characters of style attributes and sheets of one body
@@ -47,12 +49,13 @@ _END_TAG = "x-end"
 _END = f"<{_END_TAG}>"  # read after the text; it goes lost in a tag or comment that isn't closed
 _RARE_LOOKS = frozenset(("bgcolor", "background", "hidden", "color"))
 _LOOK_ATTRIBUTES = _RARE_LOOKS | {"style"}
-_NO_ATTRIBUTES: dict[str, str] = {}
+_NOTHING: dict[str, str] = {}
 _RAW = words("iframe noembed noframes plaintext script style textarea title xmp")
 _FOREIGN = frozenset(("svg", "math"))
 
 # Which attributes hold addresses, by element; "background" does everywhere.
 _ADDRESSES: dict[str, tuple[str, ...]] = {
+    "a": ("href",),
     **dict.fromkeys(("area", "link", "base"), ("href",)),
     **dict.fromkeys(("iframe", "frame", "embed", "audio", "track", "v:fill", "v:image"), ("src",)),
     "img": ("src", "srcset"),
@@ -62,6 +65,13 @@ _ADDRESSES: dict[str, tuple[str, ...]] = {
     "button": ("formaction",),
     "form": ("action",),
     "object": ("data",),
+}
+# All that a start tag does by its name: what it closes, whether it breaks the line and is void,
+# and its addresses. One look-up in place of four.
+_USUAL: tuple[frozenset[str], bool, bool, tuple[str, ...]] = (frozenset(), False, False, ())
+_SHAPES = {
+    tag: (_CLOSES.get(tag, frozenset()), tag in BLOCKS, tag in VOID, _ADDRESSES.get(tag, ()))
+    for tag in (*_CLOSES, *BLOCKS, *VOID, *_ADDRESSES)
 }
 
 
@@ -131,23 +141,21 @@ class _Looks(NamedTuple):
     shows: bool
 
 
-Pairs = Sequence[tuple[str, str]]
-
-# An open element: its tag, where it began, what applies inside, and whether text in it shows.
-_Open = tuple[str, Element, _Looks, bool]
+# An open element: its tag, where it began, and what applies inside.
+_Open = tuple[str, Element, _Looks]
 
 _PLAIN = _Looks(False, False, None, None, True)
-_OUTSIDE: _Open = ("", Element("", {}, 1, 0), _PLAIN, True)
+_OUTSIDE: _Open = ("", Element("", {}, 1, 0), _PLAIN)
 # A tuple is made in a third of the time without the named tuple's own constructor.
 _element = partial(tuple.__new__, Element)
+_reference = partial(tuple.__new__, Reference)
 _SAYS_NOTHING = Looks()
 
 
 class Reader:
     """Reads one body; afterwards its attributes hold what was found.
 
-    The tokenizer calls the methods whose names begin with `handle_`. They are the hottest of the
-    linter: a newsletter has a thousand tokens.
+    What is done for each token is the hottest of the linter: a newsletter has a thousand.
     """
 
     def __init__(self) -> None:
@@ -161,117 +169,123 @@ class Reader:
         self.has_doctype = False
         self.title: str | None = None
         self.caps: list[str] = []  # limits that were hit: "elements", "styles"
-        self._place: Callable[[], tuple[int, int]] = lambda: (1, 0)  # of the token at hand
-        self._open: list[_Open] = []
+        self._open: list[_Open] = [_OUTSIDE]
         self._forgotten: Counter[str] = Counter()  # closed by others; their end tags are no news
         self._link: Element | None = None
         self._link_texts: list[str] = []
         self._styles_left = MAX_STYLES
         self._known: dict[tuple[object, ...], _Looks] = {}
         self._distinct: dict[_Looks, _Looks] = {_PLAIN: _PLAIN}
-        self._is_complete = False  # the end that we put there came as the tag it is
         self._is_full = False
 
     def read(self, text: str) -> None:
         """Read a body; never raises for any text."""
-        import turbohtml
+        from turbohtml import TokenType, tokenize
 
-        tokenizer = turbohtml.Tokenizer()
-        self._place = tokenizer.position
+        start, end, doctype = TokenType.START_TAG, TokenType.END_TAG, TokenType.DOCTYPE
+        said = TokenType.TEXT
+        token: Token | None = None
         # A form feed would be a line end to CSS, and none to HTML.
-        tokenizer.feed(text.replace("\f", " ") + _END)
-        tokenizer.close()
-        tokenizer.dispatch(self)
-        self._finish()
+        for token in tokenize(text.replace("\f", " ") + _END):
+            kind = token.type
+            if kind is start:
+                self._starts(token)
+            elif kind is end:
+                self._ends(token)
+            elif kind is said:
+                self._says(token)
+            elif kind is doctype:
+                self.has_doctype = True
+        self._finish(token)
 
-    def handle_startendtag(self, tag: str, pairs: Pairs) -> None:
-        self.handle_starttag(tag, pairs, closed=":" in tag or self._in_foreign(tag))
-
-    def handle_starttag(self, tag: str, pairs: Pairs, *, closed: bool = False) -> None:
-        if tag == _END_TAG or len(self.elements) >= MAX_ELEMENTS:
-            self._is_complete = tag == _END_TAG
+    def _starts(self, token: "Token") -> None:
+        tag = token.tag or ""
+        if len(self.elements) >= MAX_ELEMENTS or tag == _END_TAG:
             self._is_full = self._is_full or tag != _END_TAG
             return
         opened = self._open
-        if tag in _CLOSES:
-            closes = _CLOSES[tag]
-            while opened and opened[-1][0] in closes:
+        closes, breaks, is_void, addresses = _SHAPES.get(tag, _USUAL)
+        if closes:
+            while opened[-1][0] in closes:
                 opened.pop()
-        if tag in BLOCKS:
+        if breaks:
             self.texts.append("\n")
-        _, _, looks, shows = opened[-1] if opened else _OUTSIDE
+        looks = opened[-1][2]
+        pairs = token.attrs
+        element = _element((tag, dict(pairs) if pairs else _NOTHING, token.line, token.col))
         if pairs:
-            attributes = _first_of_each(pairs)
-            element = _element((tag, attributes, *self._place()))
-            self._addresses(element)
-            if not _LOOK_ATTRIBUTES.isdisjoint(attributes):
-                looks = self._looks(element, looks)
-                shows = looks.shows
-        else:
-            element = _element((tag, _NO_ATTRIBUTES, *self._place()))
+            looks = self._attributes(element, addresses, looks)
         self.elements.append(element)
-        if not closed and tag not in VOID:
-            opened.append((tag, element, looks, shows))
+        if not is_void and not (token.self_closing and (":" in tag or self._in_foreign(tag))):
+            opened.append((tag, element, looks))
 
-    def handle_endtag(self, tag: str) -> None:
+    def _attributes(self, element: Element, addresses: tuple[str, ...], above: _Looks) -> _Looks:
+        """Take the addresses of an element, and return what applies inside it."""
+        attributes = element.attributes
+        if addresses:
+            self._addresses(element, addresses)
+        elif self._link is not None and "alt" in attributes:
+            self._link_texts.append(attributes["alt"])
+        if _LOOK_ATTRIBUTES.isdisjoint(attributes):
+            return above
+        if "background" in attributes:
+            url = _address(attributes["background"])
+            self.references.append(Reference(url, element, "background"))
+        return self._looks(element, above)
+
+    def _ends(self, token: "Token") -> None:
+        tag = token.tag or ""
         if tag == "a":
             self._finish_link()
         if tag in BLOCKS:
             self.texts.append("\n")
-        if self._open and self._open[-1][0] == tag:
+        if self._open[-1][0] == tag:
             self._open.pop()
         else:
-            self._end_of_another(tag)
+            self._end_of_another(token, tag)
 
-    def handle_data(self, data: str) -> None:
-        tag, _, _, shows = self._open[-1] if self._open else _OUTSIDE
+    def _says(self, token: "Token") -> None:
+        tag, _, looks = self._open[-1]
+        data = token.data or ""
         if tag in _UNSHOWN:
-            self._unshown(tag, data)
+            self._unshown(tag, data, token)
             return
-        if shows:
+        if looks.shows:
             self.texts.append(data)
         else:
-            self.texts.append(Hidden(data, Place(*self._place())))
+            self.texts.append(Hidden(data, Place(token.line, token.col)))
             self.hides = True
         if self._link is not None:
             self._link_texts.append(data)
-
-    def handle_decl(self, data: str) -> None:
-        self.has_doctype = self.has_doctype or data[:7].lower() == "doctype"
-
-    def handle_pi(self, data: str) -> None:
-        """Leave it out."""
-
-    handle_comment = unknown_decl = handle_pi
 
     def _in_foreign(self, tag: str) -> bool:
         return tag in _FOREIGN or not _FOREIGN.isdisjoint(self._innermost())
 
     def _innermost(self) -> list[str]:
         """Return the tags of the innermost open elements."""
-        return [name for name, _, _, _ in self._open[-MAX_LOOKED_BACK:]]
+        return [name for name, _, _ in self._open[-MAX_LOOKED_BACK:]]
 
-    def _end_of_another(self, tag: str) -> None:
+    def _end_of_another(self, token: "Token", tag: str) -> None:
         """Close an element that is not the innermost, or was not open at all."""
         if tag not in self._innermost():
             if self._forgotten[tag]:
                 self._forgotten[tag] -= 1
             elif tag not in ("p", "br", "body", "html") and tag not in VOID:
-                self._flaw(f"</{tag}> closes nothing", Place(*self._place()))
+                self._flaw(f"</{tag}> closes nothing", Place(token.line, token.col))
             return
         while True:
-            name, element, _, _ = self._open.pop()
+            name, element, _ = self._open.pop()
             if name == tag:
                 return
             if name not in OPTIONAL:
                 self._forgotten[name] += 1
                 self._flaw(f"<{name}> is still open where </{tag}> stands", element.place)
 
-    def _unshown(self, tag: str, data: str) -> None:
+    def _unshown(self, tag: str, data: str, token: "Token") -> None:
         data = data.removesuffix(_END)
         if tag == "style":
             if self._may_read(len(data)):
-                self.sheets.append(Sheet(data, Place(*self._place())))
+                self.sheets.append(Sheet(data, Place(token.line, token.col)))
         elif tag == "title" and self.title is None and not self._in_foreign(tag):
             self.title = data
 
@@ -319,22 +333,20 @@ class Reader:
         self._styles_left -= size
         return self._styles_left >= 0
 
-    def _addresses(self, element: Element) -> None:
-        tag, attributes = element.tag, element.attributes
-        if tag == "a":
+    def _addresses(self, element: Element, names: tuple[str, ...]) -> None:
+        attributes = element.attributes
+        if element.tag == "a":
             self._finish_link()
             if "href" in attributes:
                 self._link = element
-        elif self._link is not None and "alt" in attributes:
+            return
+        if self._link is not None and "alt" in attributes:
             self._link_texts.append(attributes["alt"])
-        for name in _ADDRESSES.get(tag, ()):
-            if name in attributes:
-                value = attributes[name]
+        for name in names:
+            value = attributes.get(name)
+            if value is not None:
                 for url in _candidates(value) if name == "srcset" else (_address(value),):
-                    self.references.append(Reference(url, element, name))
-        if "background" in attributes:
-            url = _address(attributes["background"])
-            self.references.append(Reference(url, element, "background"))
+                    self.references.append(_reference((url, element, name, "")))
 
     def _finish_link(self) -> None:
         element, self._link = self._link, None
@@ -343,31 +355,25 @@ class Reader:
         shown = " ".join("".join(self._link_texts).split())[:MAX_LINK_TEXT]
         self._link_texts.clear()
         url = _address(element.attributes["href"])
-        self.references.append(Reference(url, element, "href", shown))
+        self.references.append(_reference((url, element, "href", shown)))
 
-    def _finish(self) -> None:
+    def _finish(self, last: "Token | None") -> None:
         self._finish_link()
         if self._is_full:
             self.caps.append("elements")
             return
-        innermost = self._open[-1][0] if self._open else ""
-        if not self._is_complete and innermost not in _RAW:
-            text = "after this the HTML ends inside a tag or a comment"
-            self._flaw(text, Place(*self._place()))
-        for name, element, _, _ in self._open:
+        # The end that we put there came as the tag that it is, or inside of something.
+        innermost = self._open[-1][0]
+        if last is None or (last.tag != _END_TAG and innermost not in _RAW):
+            place = Place(1, 0) if last is None else Place(last.line, last.col)
+            self._flaw("after this the HTML ends inside a tag or a comment", place)
+        for name, element, _ in self._open[1:]:
             if name not in OPTIONAL:
                 self._flaw(f"<{name}> is never closed", element.place)
 
     def _flaw(self, text: str, place: Place) -> None:
         if len(self.broken) < MAX_MISNESTED:
             self.broken.append(Broken(text, place))
-
-
-def _first_of_each(pairs: Pairs) -> dict[str, str]:
-    attributes = dict(pairs)
-    if len(attributes) < len(pairs):
-        attributes.update(reversed(pairs))
-    return attributes
 
 
 def _address(value: str) -> str:
