@@ -19,6 +19,7 @@ class FileMessage:
     content: bytes
     start: int  # octet of the file at which it begins
     first_line: int  # its first line's number in the file, from 1
+    first_column: int = 1  # where it begins there: behind a separator at which the file ends
     unquoted: tuple[int, ...] = ()  # offsets of the content before which mbox's ">" was taken away
 
     def offset(self, offset: int) -> int:
@@ -28,6 +29,8 @@ class FileMessage:
     def column(self, offset: int, column: int) -> int:
         """Turn a column of the content into one of the file."""
         line_start = offset - column + 1
+        if line_start == 0:
+            column += self.first_column - 1
         at = bisect_left(self.unquoted, line_start)
         return column + (self.unquoted[at : at + 1] == (line_start,))
 
@@ -69,6 +72,7 @@ class _Mailbox:
         self._limit = limit
         self._offset = 0  # of the next piece in the file
         self._line = 1  # its line's number
+        self._column = 1  # and its column there
 
     def read(self, first: bytes) -> Iterator[FileMessage | TooLarge]:
         separator = first
@@ -84,11 +88,13 @@ class _Mailbox:
 
     def _pass(self, piece: bytes) -> None:
         self._offset += len(piece)
-        self._line += piece.endswith(b"\n")
+        is_whole = piece.endswith(b"\n")
+        self._line += is_whole
+        self._column = 1 if is_whole else self._column + len(piece)
 
     def _message(self, number: int) -> tuple[FileMessage | TooLarge, bytes]:
         """Read up to the next separator, which is returned as well; b"" at the end."""
-        start, first_line = self._offset, self._line
+        start, first_line, first_column = self._offset, self._line, self._column
         pieces: list[bytes] = []
         unquoted: list[int] = []
         size, after_blank, at_start, separator = 0, False, True, b""
@@ -114,6 +120,7 @@ class _Mailbox:
             content=b"".join(pieces),
             start=start,
             first_line=first_line,
+            first_column=first_column,
             unquoted=tuple(unquoted),
         )
         return message, separator
