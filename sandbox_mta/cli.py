@@ -30,8 +30,10 @@ app = typer.Typer(
 )
 clock_app = typer.Typer(no_args_is_help=True, help="Read and move the clock of a running sandbox.")
 settings_app = typer.Typer(no_args_is_help=True, help="Show the settings.")
+zones_app = typer.Typer(no_args_is_help=True, help="Check zone files.")
 app.add_typer(clock_app, name="clock")
 app.add_typer(settings_app, name="settings")
+app.add_typer(zones_app, name="zones")
 
 Command = Callable[..., None]
 
@@ -360,6 +362,19 @@ def settings_show(
     width = max(map(len, rows))
     for name, row in rows.items():
         print(f"{name:{width}}  {row['value']!s:40}  {row['origin']}")
+
+
+@zones_app.command("check")
+def zones_check(
+    files: Annotated[
+        list[Path], typer.Argument(help="zone files (RFC 1035), and folders of *.zone files")
+    ],
+) -> None:
+    """Say what is wrong in zone files, with file and line. Exit status 1 when one can't be used."""
+    from sandbox_mta.app.zones import check
+
+    if not check(files, print):
+        raise typer.Exit(1)
 
 
 def _shown(name: str, value: Any) -> Any:

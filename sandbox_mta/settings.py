@@ -39,6 +39,8 @@ from msa.lint.options import LintOptions
 from msa.lint.profile import DEFAULT, Profile
 from sandbox_mta.mta import schedule
 from sandbox_mta.mta.clock import parse_duration, parse_mode
+from sandbox_mta.mta.verdicts import DNS_POLICIES
+from sandbox_mta.mta.zone import faults_of
 
 ENV_PREFIX = "SANDBOX_MTA_"
 DEFAULT_FILE = "sandbox-mta.toml"
@@ -151,6 +153,17 @@ def _dns(value: str) -> str:
     return value
 
 
+def _policy(value: str) -> str:
+    if value not in DNS_POLICIES:
+        raise ValueError(f"there is no policy {value!r}; there are {', '.join(DNS_POLICIES)}")
+    return value
+
+
+def _faults(words: tuple[str, ...]) -> tuple[str, ...]:
+    faults_of(words)
+    return words
+
+
 def _json(value: Any) -> Any:
     """Read a table written as JSON; a TOML table is one already."""
     if not isinstance(value, str):
@@ -168,6 +181,7 @@ Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_names)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
 Rules = Annotated[Names, AfterValidator(_rules)]
 Clients = Annotated[Names, AfterValidator(_clients)]
+Faults = Annotated[Names, AfterValidator(_faults)]
 
 
 class TopicDefaults(BaseModel):
@@ -274,6 +288,27 @@ class Settings(BaseSettings):
         description="when deferred mail is tried again: as `postfix`, `exim`, `sendmail`, "
         "`opensmtpd`, `exchange`, `mailgun`, `mox`, `kumomta`, `haraka`, `chasquid` or `stalwart` "
         "do, or intervals such as `1m,5m*2,1h*`",
+    )
+    zones: Names = Field(
+        (),
+        description="zone files (RFC 1035), or folders of `*.zone`, that say where mail goes; they "
+        "come before the built-in `sim.test`, and the longest origin wins",
+    )
+    unknown_domains: Literal["accept", "nxdomain", "lookup"] = Field(
+        "accept",
+        description="domains in no zone: `accept` makes up a mail server for each, to `nxdomain` "
+        "there is no such domain, `lookup` asks the name servers of this machine (nothing is sent "
+        "there, the domains leave this machine)",
+    )
+    dns_policy: Annotated[str, AfterValidator(_policy)] = Field(
+        "postfix",
+        description="what is made of DNS that gives no route: as `postfix`, `haraka`, "
+        "`opensmtpd` or `kumomta` do",
+    )
+    dns_faults: Faults = Field(
+        (),
+        description="names whose look-up fails, for example `broken.test=SERVFAIL`; or `TIMEOUT`, "
+        "`REFUSED`, `LAME`",
     )
     auth: Literal["any", "required", "off"] = Field(
         "any",

@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from bridge.broker.broker import EmbeddedBroker
@@ -21,7 +22,7 @@ from bridge.submit import Server, SmtpSubmitter
 from msa.options import Login
 from msa.server import Listening
 from sandbox_mta import logs
-from sandbox_mta.app import banner, faults, kafka, retention, space
+from sandbox_mta.app import banner, faults, kafka, retention, space, zones
 from sandbox_mta.app.control import Control
 from sandbox_mta.app.late import Late
 from sandbox_mta.app.trouble import CantStart
@@ -125,17 +126,22 @@ class Sandbox:
         if "msa" in wanted:
             self.stages["lint"] = self._store.lint.run
         if "mta" in wanted:
-            self._make_mta()
+            await self._make_mta()
         if "bridge" in wanted and self._settings.kafka != "off":
             await self._make_broker()
             await self._make_bridge(login)
         if "web" in wanted:
             self._make_web()
 
-    def _make_mta(self) -> None:
+    async def _make_mta(self) -> None:
+        files = zones.ZoneFiles([Path(path) for path in self._settings.zones])
+        router = await asyncio.to_thread(zones.router_of, self._settings, files)
+        if self._settings.zones:
+            self.stages["zones"] = lambda: zones.follow(files, router.use)
         worker = Worker(
             self._store.deliveries,
             self._keeper.clock,
+            router=router,
             schedule=named(self._settings.schedule),
             hostname=self._settings.hostname,
         )

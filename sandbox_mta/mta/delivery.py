@@ -8,10 +8,11 @@ from datetime import datetime
 from msa.envelope import Kind
 from msa.reply import Reply
 from sandbox_mta.mta.exchanger import Decide, Outcome
-from sandbox_mta.mta.mx import Exchanger, Route, Unroutable
+from sandbox_mta.mta.mx import Exchanger, Route
 from sandbox_mta.mta.ports import Attempt, QueuedRecipient, Settlement
 from sandbox_mta.mta.schedule import Schedule
 from sandbox_mta.mta.status import State
+from sandbox_mta.mta.verdicts import Unroutable
 
 MAX_EXCHANGERS = 5  # tried in one attempt (RFC 5321 section 5.1: at least two)
 

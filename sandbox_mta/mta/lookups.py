@@ -1,6 +1,5 @@
 """What lint asks of DNS, answered by dnspython: from a zone file, or by whoever it is given."""
 
-import re
 from collections.abc import Iterable
 from ipaddress import ip_address
 from pathlib import Path
@@ -10,19 +9,16 @@ import dns.name
 import dns.rdata
 import dns.rdatatype
 import dns.resolver
-import dns.zone
 from dns.rdtypes.ANY.MX import MX
 from dns.rdtypes.ANY.TXT import TXT
 
 from msa.auth.resolver import Address, Addresses, Exchangers, Names, Status, Texts
 from sandbox_mta.mta.nameserver import resolver_over
+from sandbox_mta.mta.zone_files import ZoneFileError, parse, read_text
 
-MAX_FILE = 16 * 2**20  # octets of a zone file
-_HEAD = "$TTL 300\n. SOA . . 1 7200 3600 1209600 60\n. NS .\n"  # what a zone must have
+__all__ = ["Lookups", "ZoneFileError", "read_zone_file"]
 
-
-class ZoneFileError(Exception):
-    """A zone file can't be used; the text is one line with file and line."""
+_SOA = "@ SOA . . 1 7200 3600 1209600 60\n"  # what a zone must have
 
 
 class Lookups:
@@ -84,37 +80,9 @@ def read_zone_file(path: Path) -> Lookups:
     Names without a final dot are completed by `$ORIGIN`, or are full names where there is none.
     Raises `ZoneFileError`.
     """
-    try:
-        with path.open("rb") as file:
-            octets = file.read(MAX_FILE + 1)
-        text = octets.decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise ZoneFileError(f"{path}: the zone file can't be read: {reason}") from None
-    if len(octets) > MAX_FILE:
-        raise ZoneFileError(f"{path}: the zone file is larger than {MAX_FILE} octets")
-    try:
-        return Lookups(resolver_over([_parsed(text)]))
-    except (dns.exception.DNSException, ValueError, KeyError) as error:
-        raise ZoneFileError(_placed(path, text, str(error))) from None
-
-
-def _parsed(text: str) -> dns.zone.Zone:
-    return dns.zone.from_text(_HEAD + text, origin=".", relativize=False, allow_include=False)
-
-
-def _placed(path: Path, text: str, message: str) -> str:
-    # dnspython says "<string>:7: what is wrong", counts the lines put before the file's, and
-    # names the next line where it had read the end of the bad one.
-    found = re.fullmatch(r"[^:]*:(\d+): (.*)", message, re.DOTALL)
-    if found is None:
-        return f"{path}: {message or 'it is no master file'}"
-    line = int(found[1]) - _HEAD.count("\n")
-    try:
-        _parsed("".join(text.splitlines(keepends=True)[: line - 1]))
-    except (dns.exception.DNSException, ValueError, KeyError):
-        line -= 1
-    return f"{path}:{max(line, 1)}: {found[2]}"
+    read = parse(path, read_text(path), ".")
+    read.read(_SOA, ".")
+    return Lookups(resolver_over([read.zone]))
 
 
 def _text(name: dns.name.Name) -> str:

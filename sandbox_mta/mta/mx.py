@@ -1,28 +1,36 @@
 """Where mail for a domain goes: the exchangers to try in order, or why there are none.
 
 The look-up of RFC 5321 section 5.1 against the simulated zones. A domain in none of them gets an
-exchanger made up from its name, so that any address an application uses can be delivered to.
+exchanger made up from its name, so that any address an application uses can be delivered to,
+unless somebody else answers for it.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import lru_cache
 from hashlib import blake2b
 from ipaddress import IPv4Address, IPv6Address
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from msa.reply import Reply
-from sandbox_mta.mta.zone import Answer, Result, Zone, sim_zone
+from sandbox_mta.mta.verdicts import ANY_NULL_MX, DNS_POLICIES, Case, Unroutable
+from sandbox_mta.mta.zone import Answer, Names, Result, Zone, sim_zone
 
 if TYPE_CHECKING:
     from sandbox_mta.mta.nameserver import SimulatedDns
 
 MAX_ROUTES = 4096  # domains remembered, about 1 KB each
+LIVE_S = 60.0  # that an answer from outside is remembered
+MAX_HOSTS = 16  # of a domain that are looked up; five are tried
+MAX_SILENT = 2  # hosts whose look-up times out, before the others are left alone
+MAX_ADDRESSES = 5  # of one host, as Postfix's smtp_mx_address_limit
+MAX_HOPS = 10  # of CNAME records from one source of answers into another
 MAX_DOMAIN = 253  # octets of a domain name in text (RFC 1035 section 2.3.4)
 OWN_NAME = "mta.sim.test"  # what the built-in zone calls this MTA
+OWN_ADDRESSES = frozenset({"192.0.2.25", "2001:db8::25"})  # which that zone gives it
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +38,7 @@ class Exchanger:
     """One host that takes mail for a domain."""
 
     host: str
-    addresses: tuple[str, ...]  # of IPv4, then IPv6; never empty
+    addresses: tuple[str, ...]  # IPv4 and IPv6 by turns; never empty
     preference: int | None  # of the MX record; None for an address literal
 
 
@@ -54,128 +62,114 @@ class Route:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Unroutable:
-    """Why a domain has no exchangers, in the words of the reply that people see."""
-
-    reply: Reply  # 4xx: worth another try
-    rule: str  # "dns:null-mx"
-    reason: str
-
-
-class Case(StrEnum):
-    """The ways in which routing fails."""
-
-    BAD_NAME = "bad-name"
-    BAD_LITERAL = "bad-literal"
-    NXDOMAIN = "nxdomain"
-    NO_ADDRESS = "no-address"  # neither MX nor A nor AAAA
-    NULL_MX = "null-mx"  # RFC 7505
-    SERVFAIL = "servfail"
-    TIMEOUT = "timeout"
-    CNAME_LOOP = "cname-loop"
-    DEAD_MX = "dead-mx"  # MX records, and none of their hosts has an address
-    LOST_MX = "lost-mx"  # the same, but an address may be there: a soft error dominates
-    OURSELVES = "loop"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What an MTA makes of one case: the reply, with `{domain}` to fill, and its reason."""
-
-    code: int
-    detail: str
-    text: str
-    reason: str
-
-    def unroutable(self, case: Case, domain: str) -> Unroutable:
-        reply = Reply(self.code, self.detail, self.text.format(domain=domain))
-        return Unroutable(reply, f"dns:{case}", self.reason)
-
-
-# Servers disagree here (some retry a domain without addresses), hence a table and not code.
-VERDICTS: Mapping[Case, Verdict] = {
-    Case.BAD_NAME: Verdict(550, "1.2", "Host or domain name not valid: {domain}", "domain-unknown"),
-    Case.BAD_LITERAL: Verdict(
-        550, "1.3", "Bad address literal in the recipient's address: {domain}", "domain-unknown"
-    ),
-    Case.NXDOMAIN: Verdict(
-        550,
-        "1.2",
-        "Host or domain name not found. Name service error for name={domain} type=MX: "
-        "Host not found",
-        "domain-unknown",
-    ),
-    Case.NO_ADDRESS: Verdict(
-        550,
-        "4.4",
-        "Host or domain name not found. Name service error for name={domain} type=AAAA: "
-        "Host found but no data record of requested type",
-        "domain-unknown",
-    ),
-    Case.NULL_MX: Verdict(556, "1.10", "Domain {domain} does not accept mail (null MX)", "null-mx"),
-    Case.SERVFAIL: Verdict(
-        451,
-        "4.3",
-        "Host or domain name not found. Name service error for name={domain} type=MX: "
-        "Host not found, try again",
-        "dns",
-    ),
-    Case.TIMEOUT: Verdict(
-        451, "4.3", "Name service for {domain} did not answer in time, try again", "dns"
-    ),
-    Case.CNAME_LOOP: Verdict(
-        451, "4.3", "Name server loop: the CNAME records of {domain} never end", "dns"
-    ),
-    Case.DEAD_MX: Verdict(
-        550, "4.4", "No mail exchanger of {domain} has an address", "domain-unknown"
-    ),
-    Case.LOST_MX: Verdict(
-        451, "4.3", "No mail exchanger of {domain} could be looked up, try again", "dns"
-    ),
-    Case.OURSELVES: Verdict(550, "4.6", "Mail for {domain} loops back to myself", "dns"),
-}
-
 _FAILED = {
     Result.NXDOMAIN: Case.NXDOMAIN,
+    Result.NODATA: Case.NO_ADDRESS,
     Result.SERVFAIL: Case.SERVFAIL,
+    Result.REFUSED: Case.REFUSED,
+    Result.LAME: Case.LAME,
     Result.TIMEOUT: Case.TIMEOUT,
     Result.LOOP: Case.CNAME_LOOP,
 }
+_HARD = frozenset({Result.NXDOMAIN, Result.NODATA})  # asking again gives the same
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The zones in force; replaced as a whole, so that a look-up under way keeps its own."""
+
+    zones: tuple[Zone, ...]
+    faults: Mapping[str, Result]
+    origins: frozenset[str]
+
+    @classmethod
+    def of(cls, zones: Sequence[Zone], faults: Mapping[str, Result]) -> "_Known":
+        return cls(tuple(zones), faults, frozenset(zone.origin for zone in zones))
+
+    def holds(self, name: str) -> bool:
+        """Say whether a name (lower case, no final dot) lies in a zone, or is to fail."""
+        if name in self.faults or name in self.origins or "" in self.origins:
+            return True
+        while "." in name:
+            name = name.partition(".")[2]
+            if name in self.origins:
+                return True
+        return False
 
 
 class Router:
-    """Finds the route of a domain; remembers the last ones, since zones don't change."""
+    """Finds the route of a domain, and remembers the last ones.
 
-    def __init__(
+    What comes from zones is remembered until they change; what somebody had to be asked for,
+    `LIVE_S`.
+    """
+
+    def __init__(  # what a sandbox may choose
         self,
         zones: Sequence[Zone] | None = None,
         *,
         hostname: str = OWN_NAME,
-        verdicts: Mapping[Case, Verdict] = VERDICTS,
+        policy: str = "postfix",
+        unknown: Names | None = None,
+        faults: Mapping[str, Result] | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Use the given zones, the built-in one when none are; `hostname` is this MTA's name."""
-        self._zones = (sim_zone(),) if zones is None else tuple(zones)
+        """Use the given zones, the built-in one when none are; `hostname` is this MTA's name.
+
+        `policy` is one of `DNS_POLICIES`. `unknown` answers for names that lie in no zone; None
+        makes up an exchanger for each.
+        """
         self._hostname = hostname
         self._own_names = frozenset({hostname.lower(), OWN_NAME})
-        self._verdicts = verdicts
+        self._verdicts = DNS_POLICIES[policy]
+        self._any_null_mx = policy in ANY_NULL_MX
+        self._unknown = unknown
+        self._monotonic = monotonic
+        self._live: dict[str, tuple[float, Route | Unroutable]] = {}
+        self._known = _Known.of((sim_zone(),) if zones is None else zones, faults or {})
         self._dns: SimulatedDns | None = None
+        self._loading = threading.Lock()
         self._remembered = lru_cache(maxsize=MAX_ROUTES)(self._find)
 
     def route(self, domain: str) -> Route | Unroutable:
         """Return the route of a recipient's domain; "" (`postmaster`) is this MTA itself."""
-        return self._remembered(domain)
+        if self._unknown is None or not self._unknown.is_slow:
+            return self._remembered(domain)
+        until, found = self._live.get(domain, (0.0, None))
+        if found is not None and self._monotonic() < until:
+            return found
+        found = self._find(domain)
+        if len(self._live) >= MAX_ROUTES:
+            self._live.clear()
+        self._live[domain] = self._monotonic() + LIVE_S, found
+        return found
 
-    def needs_load(self, domain: str) -> bool:
-        """Say whether the route of a domain needs `load` first, which `route` would do itself."""
-        return self._dns is None and self._is_simulated(domain.lower())
+    def is_slow(self, domain: str) -> bool:
+        """Say whether `route` of a domain takes its time now, so that a thread should call it."""
+        if self._unknown is not None and self._unknown.is_slow:
+            return self._live.get(domain, (0.0, None))[0] <= self._monotonic()
+        return self._dns is None and self._known.holds(domain.lower().removesuffix("."))
 
     def load(self) -> None:
         """Load the DNS library and the zones: 0.2 s, which most runs never need."""
-        if self._dns is None:
-            from sandbox_mta.mta.nameserver import SimulatedDns
+        with self._loading:
+            if self._dns is None:
+                from sandbox_mta.mta.nameserver import SimulatedDns
 
-            self._dns = SimulatedDns(self._zones)
+                self._dns = SimulatedDns(self._known.zones, self._known.faults)
+
+    def use(self, zones: Sequence[Zone]) -> None:
+        """Answer from other zones from now on; call it in a thread.
+
+        Raises what `SimulatedDns` raises for a zone that can't be read, and changes nothing then.
+        """
+        from sandbox_mta.mta.nameserver import SimulatedDns
+
+        known = _Known.of(zones, self._known.faults)
+        self._dns = SimulatedDns(known.zones, known.faults)
+        self._known = known
+        self._live.clear()
+        self._remembered = lru_cache(maxsize=MAX_ROUTES)(self._find)
 
     def _find(self, domain: str) -> Route | Unroutable:
         if not domain:
@@ -185,62 +179,102 @@ class Router:
         name = _ascii_name(domain)
         if name is None:
             return self._fails(Case.BAD_NAME, domain)
-        if not self._is_simulated(name):
-            return _made_up(name, f"mx.{name}")
-        return self._look_up(name, domain)
+        return self._look_up(name, domain, 0)
 
-    def _look_up(self, name: str, domain: str) -> Route | Unroutable:
-        answer = self._names().exchangers(name)
-        if answer.result in _FAILED:
-            return self._fails(_FAILED[answer.result], domain)
+    def _names(self, name: str) -> Names | None:
+        """Return what answers for a name; None when an answer is made up."""
+        if not self._known.holds(name):
+            return self._unknown
+        if self._dns is None:
+            self.load()
+        return self._dns
+
+    def _look_up(self, name: str, domain: str, hops: int) -> Route | Unroutable:
+        names = self._names(name)
+        if names is None:
+            return _made_up(name, f"mx.{name}")
+        answer = names.exchangers(name)
+        if self._leads_on(answer, name, names):
+            # RFC 5321 section 5.1: the target "is processed as if it were the initial name".
+            if hops == MAX_HOPS:
+                return self._fails(Case.CNAME_LOOP, domain)
+            return self._look_up(answer.name, domain, hops + 1)
         if answer.result is Result.NODATA:
-            return self._implicit(answer, domain)
-        # RFC 7505 section 3: a null MX stands alone; among others it means nothing.
+            return self._implicit(answer.name, domain)
+        if answer.result is not Result.FOUND:
+            return self._fails(_FAILED[answer.result], domain)
+        return self._choose(answer, domain)
+
+    def _leads_on(self, answer: Answer, name: str, names: Names) -> bool:
+        """Say whether a CNAME record ends outside of what was asked."""
+        if answer.result is not Result.NODATA or answer.name == name:
+            return False
+        return self._names(answer.name) is not names
+
+    def _choose(self, answer: Answer, domain: str) -> Route | Unroutable:
+        """Drop the exchangers that are none, and ourselves with all that are worse."""
         named = [(preference, host) for preference, host in answer.exchangers if host]
-        if not named:
+        # RFC 7505 section 3: a null MX stands alone; among others it means nothing, to most.
+        if not named or (self._any_null_mx and len(named) < len(answer.exchangers)):
             return self._fails(Case.NULL_MX, domain)
         own = [preference for preference, host in named if host in self._own_names]
         before_us = [mx for mx in named if not own or mx[0] < min(own)]
         if not before_us:
             return self._fails(Case.OURSELVES, domain)
-        return self._reachable(sorted(before_us, key=lambda mx: mx[0]), domain)
+        return self._reachable(sorted(before_us, key=lambda mx: mx[0]), domain, bool(own))
 
-    def _implicit(self, answer: Answer, domain: str) -> Route | Unroutable:
+    def _implicit(self, name: str, domain: str) -> Route | Unroutable:
         """Take the domain itself for its exchanger (RFC 5321 section 5.1)."""
-        if not self._is_simulated(answer.name):
-            return _made_up(answer.name, f"mx.{answer.name}")  # a CNAME led out of the zones
-        found = self._names().addresses(answer.name)
-        if found.result is Result.FOUND:
-            return Route((Exchanger(answer.name, found.addresses, 0),))
-        if found.result is Result.NODATA:
-            return self._fails(Case.NO_ADDRESS, domain)
-        return self._fails(_FAILED[found.result], domain)
+        found = self._addresses(name)
+        if found.result is not Result.FOUND:
+            return self._fails(_FAILED[found.result], domain)
+        if OWN_ADDRESSES & set(found.addresses):
+            return self._fails(Case.OURSELVES, domain)
+        return Route((Exchanger(found.name, found.addresses[:MAX_ADDRESSES], 0),))
 
-    def _reachable(self, named: Sequence[tuple[int, str]], domain: str) -> Route | Unroutable:
-        """Keep the exchangers that have an address."""
-        exchangers, soft = [], False
-        for preference, host in named:
-            if not self._is_simulated(host):
-                exchangers.append(Exchanger(host, _made_up_addresses(host), preference))
-                continue
-            found = self._names().addresses(host)
+    def _reachable(
+        self, named: Sequence[tuple[int, str]], domain: str, is_backup: bool
+    ) -> Route | Unroutable:
+        """Keep the exchangers that have an address; `is_backup`: we are one of the worse ones."""
+        exchangers: list[Exchanger] = []
+        results: list[Result] = []
+        host = ""
+        for preference, host in named[:MAX_HOSTS]:
+            found = self._addresses(host)
+            results.append(found.result)
+            if results.count(Result.TIMEOUT) >= MAX_SILENT:
+                break
+            if OWN_ADDRESSES & set(found.addresses):
+                # Known by its address and not by its name; what is as good or worse goes too.
+                exchangers = [each for each in exchangers if each.preference != preference]
+                if not exchangers and preference == named[0][0]:
+                    return self._fails(Case.OURSELVES, domain)
+                is_backup = True
+                break
             if found.result is Result.FOUND:
-                exchangers.append(Exchanger(host, found.addresses, preference))
-            soft = soft or found.result in (Result.SERVFAIL, Result.TIMEOUT, Result.LOOP)
+                addresses = found.addresses[:MAX_ADDRESSES]
+                exchangers.append(Exchanger(host, addresses, preference))
         if exchangers:
             return Route(tuple(exchangers))
-        return self._fails(Case.LOST_MX if soft else Case.DEAD_MX, domain)
+        if is_backup:
+            return self._fails(Case.LOST_PRIMARY, domain)
+        is_soft = not _HARD.issuperset(results)
+        return self._fails(Case.LOST_MX if is_soft else Case.DEAD_MX, domain, host)
 
-    def _fails(self, case: Case, domain: str) -> Unroutable:
-        return self._verdicts[case].unroutable(case, domain)
+    def _addresses(self, host: str) -> Answer:
+        """Look up a host's addresses, following CNAME records from one source into another."""
+        for _ in range(MAX_HOPS + 1):
+            names = self._names(host)
+            if names is None:
+                return Answer(Result.FOUND, host, addresses=_made_up_addresses(host))
+            answer = names.addresses(host)
+            if not self._leads_on(answer, host, names):
+                return answer
+            host = answer.name
+        return Answer(Result.LOOP, host)
 
-    def _is_simulated(self, name: str) -> bool:
-        return any(zone.holds(name) for zone in self._zones)
-
-    def _names(self) -> "SimulatedDns":
-        self.load()
-        assert self._dns is not None
-        return self._dns
+    def _fails(self, case: Case, domain: str, host: str = "") -> Unroutable:
+        return self._verdicts[case].unroutable(case, domain, host)
 
 
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")

@@ -1,6 +1,7 @@
-"""The only door to dnspython: real resolver logic over simulated zones, without a socket."""
+"""A door to dnspython: real resolver logic over simulated zones, without a socket."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 
 import dns.asyncbackend
 import dns.exception
@@ -20,16 +21,16 @@ from sandbox_mta.mta.zone import Answer, Result, Zone
 MAX_CNAMES = 17  # served in a chain: one more than the resolver accepts, which then says so
 
 
-class SimulatedDns:
-    """Answers look-ups from the zones it is given; the longest matching origin wins."""
+class ResolvedNames:
+    """The `Names` of a resolver of dnspython."""
 
-    def __init__(self, zones: Sequence[Zone]) -> None:
-        """Read the zones; raises `dns.exception.DNSException` for a broken master file."""
-        self._faults = {name: fault for zone in zones for name, fault in zone.faults.items()}
-        self._resolver = resolver_over([_parsed(zone) for zone in zones])
+    is_slow = False
+
+    def __init__(self, resolver: dns.resolver.Resolver) -> None:
+        self._resolver = resolver
 
     def exchangers(self, name: str) -> Answer:
-        """Look up the MX records of a name."""
+        """See `Names`."""
         found = self._resolve(name, "MX")
         if isinstance(found, Answer):
             return found
@@ -42,11 +43,13 @@ class SimulatedDns:
         return Answer(result, _text(found.canonical_name), exchangers=records)
 
     def addresses(self, name: str) -> Answer:
-        """Look up the A and AAAA records of a name; the two fail together or not at all."""
+        """See `Names`."""
         ipv4, ipv6 = (self._addresses(name, rdtype) for rdtype in ("A", "AAAA"))
         if ipv6.result is not Result.FOUND:
             return ipv4
-        return Answer(Result.FOUND, ipv6.name, addresses=ipv4.addresses + ipv6.addresses)
+        by_turns = zip_longest(ipv4.addresses, ipv6.addresses)
+        both = tuple(address for pair in by_turns for address in pair if address)
+        return Answer(Result.FOUND, ipv6.name, addresses=both)
 
     def _addresses(self, name: str, rdtype: str) -> Answer:
         found = self._resolve(name, rdtype)
@@ -57,34 +60,99 @@ class SimulatedDns:
         return Answer(result, _text(found.canonical_name), addresses=addresses)
 
     def _resolve(self, name: str, rdtype: str) -> dns.resolver.Answer | Answer:
-        if name in self._faults:  # ahead of the resolver, which would wait for a silent server
-            return Answer(self._faults[name], name)
         try:
             return self._resolver.resolve(
                 name + ".", rdtype, search=False, raise_on_no_answer=False
             )
         except dns.resolver.NXDOMAIN:
             return Answer(Result.NXDOMAIN, name)
+        except dns.resolver.LifetimeTimeout:
+            return Answer(Result.TIMEOUT, name)
         except dns.resolver.NoNameservers as error:
-            looped = any(
-                isinstance(reason, dns.message.ChainTooLong)
-                for *_, reason, _ in error.kwargs["errors"]
-            )
-            return Answer(Result.LOOP if looped else Result.SERVFAIL, name)
+            return Answer(_failure(error), name)
+        except (dns.exception.DNSException, OSError, ValueError):
+            return Answer(Result.SERVFAIL, name)
 
 
-def resolver_over(zones: Sequence[dns.zone.Zone]) -> dns.resolver.Resolver:
-    """Return a resolver that asks nothing but the given zones."""
+def _failure(error: dns.resolver.NoNameservers) -> Result:
+    for *_, reason, _ in error.kwargs["errors"]:
+        if isinstance(reason, _Fault):
+            return reason.result
+        if isinstance(reason, dns.message.ChainTooLong):
+            return Result.LOOP
+        if reason == "REFUSED":
+            return Result.REFUSED
+    return Result.SERVFAIL
+
+
+class SimulatedDns(ResolvedNames):
+    """Answers look-ups from the zones it is given; the longest matching origin wins."""
+
+    def __init__(self, zones: Sequence[Zone], faults: Mapping[str, Result] | None = None) -> None:
+        """Read the zones; raises `dns.exception.DNSException` for a broken master file.
+
+        `faults` are those besides the zones' own.
+        """
+        failing = {name: fault for zone in zones for name, fault in zone.faults.items()}
+        failing.update(faults or {})
+        super().__init__(resolver_over([_parsed(zone) for zone in zones], failing))
+
+
+def resolver_over(
+    zones: Sequence[dns.zone.Zone], faults: Mapping[str, Result] | None = None
+) -> dns.resolver.Resolver:
+    """Return a resolver that asks nothing but the given zones; looking up a name of `faults` fails.
+
+    Of two zones with one origin the first is served.
+    """
     resolver = dns.resolver.Resolver(configure=False)
-    resolver.nameservers = [_ZoneNameserver(zones)]
+    failing = {dns.name.from_text(name): fault for name, fault in (faults or {}).items()}
+    resolver.nameservers = [_ZoneNameserver([_Served(zone) for zone in zones], failing)]
     return resolver
+
+
+class _Fault(OSError):
+    """A simulated server's failure: the resolver gives that server up, and waits for nobody."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__(result.value)
+        self.result = result
+
+
+class _Served:
+    """A zone, with the names that exist in it: names in between do so without any record."""
+
+    def __init__(self, zone: dns.zone.Zone) -> None:
+        assert zone.origin is not None  # whoever made it said which
+        self.zone = zone
+        self.origin = zone.origin
+        self._existing = {zone.origin}
+        for name in zone.nodes:
+            while name not in self._existing and name.is_subdomain(self.origin):
+                self._existing.add(name)
+                name = name.parent()
+
+    def exists(self, name: dns.name.Name) -> bool:
+        return name in self._existing
+
+    def node(self, name: dns.name.Name) -> dns.node.Node | None:
+        """Find a name's node, or the wildcard that stands for it (RFC 4592)."""
+        if self.exists(name):
+            return self.zone.get_node(name)
+        while not self.exists(name):
+            name = name.parent()
+        try:
+            return self.zone.get_node(dns.name.Name((b"*", *name.labels)))
+        except dns.name.NameTooLong:
+            return None
 
 
 class _ZoneNameserver(dns.nameserver.Nameserver):
     """Serves zones in the process: no address, no port, no waiting."""
 
-    def __init__(self, zones: Sequence[dns.zone.Zone]) -> None:
-        self._zones = zones
+    def __init__(self, zones: Sequence[_Served], faults: Mapping[dns.name.Name, Result]) -> None:
+        self._zones = {zone.origin: zone for zone in reversed(zones)}
+        self._faults = faults
 
     def __str__(self) -> str:
         return "simulated zones"
@@ -116,6 +184,8 @@ class _ZoneNameserver(dns.nameserver.Nameserver):
         question = request.question[0]
         name, zone = question.name, self._zone_of(question.name)
         for _ in range(MAX_CNAMES):
+            if name in self._faults:
+                raise _Fault(self._faults[name])
             if zone is None:
                 break
             target = _answer_from(zone, name, question.rdtype, response)
@@ -128,46 +198,35 @@ class _ZoneNameserver(dns.nameserver.Nameserver):
             response.set_rcode(dns.rcode.NXDOMAIN)
         return response
 
-    def _zone_of(self, name: dns.name.Name) -> dns.zone.Zone | None:
-        inside = [zone for zone in self._zones if name.is_subdomain(_origin(zone))]
-        return max(inside, key=lambda zone: len(_origin(zone)), default=None)
+    def _zone_of(self, name: dns.name.Name) -> _Served | None:
+        while name not in self._zones:
+            if name == dns.name.root:
+                return None
+            name = name.parent()
+        return self._zones[name]
 
 
 def _answer_from(
-    zone: dns.zone.Zone,
+    served: _Served,
     name: dns.name.Name,
     rdtype: dns.rdatatype.RdataType,
     response: dns.message.Message,
 ) -> dns.name.Name | None:
     """Add what a zone says of a name; returns the target when that is a CNAME record."""
-    node = _node(zone, name)
+    zone, node = served.zone, served.node(name)
     records = node.get_rdataset(zone.rdclass, rdtype) if node else None
     alias = node.get_rdataset(zone.rdclass, dns.rdatatype.CNAME) if node else None
-    served = records or alias
-    if served is None:
-        if node is None and not _exists(zone, name):
+    found = records or alias
+    if found is None:
+        if node is None and not served.exists(name):
             response.set_rcode(dns.rcode.NXDOMAIN)
-        response.authority.append(zone.find_rrset(_origin(zone), dns.rdatatype.SOA))
+        response.authority.append(zone.find_rrset(served.origin, dns.rdatatype.SOA))
         return None
     # Not `answer.append`: it leaves the message's index stale, and the resolver finds nothing.
-    rrset = response.find_rrset(response.answer, name, zone.rdclass, served.rdtype, create=True)
-    for record in served:
-        rrset.add(record, served.ttl)
-    return None if records else served[0].target
-
-
-def _node(zone: dns.zone.Zone, name: dns.name.Name) -> dns.node.Node | None:
-    """Find a name's node, or the wildcard that stands for it (RFC 4592)."""
-    if _exists(zone, name):
-        return zone.get_node(name)
-    while not _exists(zone, name):
-        name = name.parent()
-    return zone.get_node(dns.name.Name((b"*", *name.labels)))
-
-
-def _exists(zone: dns.zone.Zone, name: dns.name.Name) -> bool:
-    """Say whether a name or one below it has records: names in between exist without any."""
-    return any(key.is_subdomain(name) for key in zone.nodes)
+    rrset = response.find_rrset(response.answer, name, zone.rdclass, found.rdtype, create=True)
+    for record in found:
+        rrset.add(record, found.ttl)
+    return None if records else found[0].target
 
 
 def _parsed(zone: Zone) -> dns.zone.Zone:
@@ -176,10 +235,5 @@ def _parsed(zone: Zone) -> dns.zone.Zone:
     )
 
 
-def _origin(zone: dns.zone.Zone) -> dns.name.Name:
-    assert zone.origin is not None  # `from_text` was given one
-    return zone.origin
-
-
 def _text(name: dns.name.Name) -> str:
-    return name.to_text(omit_final_dot=True).lower()
+    return name.to_text(omit_final_dot=True).lower().removesuffix(".")

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ GATHER_S = 0.03
 ASK_S = 1.0  # real seconds between two questions for what other workers deferred
 PAUSE_S = 0.05  # real seconds at least until the next claim when nothing was to be had
 TROUBLE_S = 1.0  # real seconds to wait when the queue fails
+LOOK_UPS = 32  # at once, where name servers are asked
 FLUSH_S = 5.0  # real seconds that stopping may take
 
 log = logging.getLogger(__name__)
@@ -56,6 +58,7 @@ class Worker:
         self._ask_at = 0.0  # loop time of the next question for it
         self._wake = asyncio.Event()
         self._turn = asyncio.Lock()
+        self._pool = ThreadPoolExecutor(LOOK_UPS, thread_name_prefix="dns")  # starts with its work
         clock.subscribe(self._wake.set)
 
     async def run(self) -> None:
@@ -72,6 +75,7 @@ class Worker:
             except Exception:
                 log.exception("the queue failed; asking again in %s s", TROUBLE_S)
                 await self._sleep(TROUBLE_S)
+        self._pool.shutdown(wait=False, cancel_futures=True)
         try:
             async with asyncio.timeout(FLUSH_S):
                 await self.queue.flush()
@@ -113,17 +117,26 @@ class Worker:
         while done < len(claimed) and not self._stopping:
             size = max(TURN[0], min(TURN[1], (len(claimed) - done) // 32))
             turn = claimed[done : done + size]
+            await self._prepare(turn)
             await self._record([await self._decided(each, now) for each in turn])
             done += len(turn)
             await asyncio.sleep(0)
         return done
 
+    async def _prepare(self, turn: Sequence[QueuedRecipient]) -> None:
+        """Find the routes that take their time beside the loop, so that intake goes on."""
+        domains = {delivery.domain_of(each.recipient.forward_path) for each in turn}
+        slow = [domain for domain in domains if self._router.is_slow(domain)]
+        if slow:
+            loop = asyncio.get_running_loop()
+            asked = [loop.run_in_executor(self._pool, self._router.route, each) for each in slow]
+            # What goes wrong does so again for each recipient, where it is told.
+            await asyncio.gather(*asked, return_exceptions=True)
+
     async def _decided(self, recipient: QueuedRecipient, now: datetime) -> Settlement:
         """Decide one recipient; a mistake of ours in it must not stop the others."""
         try:
             domain = delivery.domain_of(recipient.recipient.forward_path)
-            if self._router.needs_load(domain):
-                await asyncio.to_thread(self._router.load)  # intake goes on meanwhile
             route = self._router.route(domain)
             settlement = delivery.deliver(recipient, route, now, self._decide, self._schedule)
             if dsn.is_due(settlement, self._schedule, now):

@@ -3,10 +3,12 @@
 Nothing here needs a DNS library, so that mail to any other domain never loads one.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib.resources import files
+from typing import Protocol
 
 
 class Result(StrEnum):
@@ -15,9 +17,14 @@ class Result(StrEnum):
     FOUND = "found"
     NODATA = "nodata"  # the name exists, the type doesn't
     NXDOMAIN = "nxdomain"
-    SERVFAIL = "servfail"  # also REFUSED and replies that make no sense
+    SERVFAIL = "servfail"  # also replies that make no sense
+    REFUSED = "refused"
+    LAME = "lame"  # the servers that should know the zone don't
     TIMEOUT = "timeout"
     LOOP = "loop"  # of CNAME records, or a chain that is too long
+
+
+FAULTS = (Result.SERVFAIL, Result.TIMEOUT, Result.REFUSED, Result.LAME)  # that can be asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +34,104 @@ class Answer:
     result: Result
     name: str  # after following CNAME records; without the final dot
     exchangers: tuple[tuple[int, str], ...] = ()  # preference and host of MX; "" is the root
-    addresses: tuple[str, ...] = ()  # of A and AAAA
+    addresses: tuple[str, ...] = ()  # of A and AAAA, the two by turns
+
+
+class Names(Protocol):
+    """Answers look-ups; nothing raises."""
+
+    is_slow: bool  # it asks somebody, so it is called in a thread
+
+    def exchangers(self, name: str) -> Answer:
+        """Look up the MX records of a name (lower case, no final dot)."""
+
+    def addresses(self, name: str) -> Answer:
+        """Look up the A and AAAA records of a name; the two fail together or not at all."""
+
+
+class Nowhere:
+    """Knows no name at all."""
+
+    is_slow = False
+
+    def exchangers(self, name: str) -> Answer:
+        """See `Names`."""
+        return Answer(Result.NXDOMAIN, name)
+
+    def addresses(self, name: str) -> Answer:
+        """See `Names`."""
+        return Answer(Result.NXDOMAIN, name)
 
 
 @dataclass(frozen=True, slots=True)
 class Zone:
     """One zone as its master file says it, and the names whose look-up fails."""
 
-    origin: str  # without the final dot, lower case
+    origin: str  # without the final dot, lower case; "" is the root
     text: str  # RFC 1035 section 5
-    faults: Mapping[str, Result] = field(default_factory=dict)  # name -> SERVFAIL or TIMEOUT
+    faults: Mapping[str, Result] = field(default_factory=dict)  # name -> one of FAULTS
 
-    def holds(self, name: str) -> bool:
-        """Say whether a name (lower case, no final dot) lies in this zone."""
-        return name == self.origin or name.endswith("." + self.origin)
+
+class FaultError(ValueError):
+    """A fault can't be read; the text says why."""
+
+    def __init__(self, text: str, line: int = 0) -> None:
+        super().__init__(text)
+        self.line = line
+
+
+def read_fault(name: str, word: str) -> tuple[str, Result]:
+    """Read a fault as people write it: a name, with or without its final dot, and a word.
+
+    Raises `FaultError`.
+    """
+    known = {fault.name: fault for fault in FAULTS}
+    if word.upper() not in known:
+        raise FaultError(f"there is no fault {word!r}; there are {', '.join(known)}")
+    return name.lower().removesuffix("."), known[word.upper()]
+
+
+def faults_of(words: Iterable[str]) -> dict[str, Result]:
+    """Read faults as a setting names them, `broken.test=SERVFAIL`; raises `FaultError`."""
+    faults: dict[str, Result] = {}
+    for word in words:
+        name, _, fault = word.partition("=")
+        if not name:
+            raise FaultError(f"{word!r} is no fault; write `broken.test=SERVFAIL`")
+        faults.update([read_fault(name.strip(), fault.strip())])
+    return faults
+
+
+# A comment to any name server, since a master file has no words for a server that fails.
+_FAULT = re.compile(r"\s*;\s*fault:\s*(.*)", re.IGNORECASE)
+_ORIGIN = re.compile(r"\s*\$ORIGIN\s+(\S+)", re.IGNORECASE)
+
+
+def faults_in(text: str, origin: str) -> dict[str, Result]:
+    """Read the comments `; fault: NAME SERVFAIL` of a master file; `$ORIGIN` holds for them too.
+
+    Raises `FaultError` with the line.
+    """
+    faults = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if moved := _ORIGIN.match(line):
+            origin = _absolute(moved[1], origin)
+        elif found := _FAULT.fullmatch(line):
+            words = found[1].split()
+            if len(words) != 2:
+                raise FaultError("a fault is a comment like `; fault: NAME SERVFAIL`", number)
+            try:
+                name, fault = read_fault(_absolute(words[0], origin), words[1])
+            except FaultError as error:
+                raise FaultError(str(error), number) from None
+            faults[name] = fault
+    return faults
+
+
+def _absolute(name: str, origin: str) -> str:
+    if name == "@":
+        return origin
+    return name if name.endswith(".") else f"{name}.{origin}"
 
 
 SIM_ORIGIN = "sim.test"  # RFC 6761 reserves .test, so that it can be nobody's domain
@@ -48,8 +139,5 @@ SIM_ORIGIN = "sim.test"  # RFC 6761 reserves .test, so that it can be nobody's d
 
 def sim_zone() -> Zone:
     """Return the built-in zone, with one subdomain per way in which a look-up can end."""
-    return Zone(
-        SIM_ORIGIN,
-        (files(__package__) / "sim.test.zone").read_text("utf-8"),
-        {"servfail.sim.test": Result.SERVFAIL, "dnstimeout.sim.test": Result.TIMEOUT},
-    )
+    text = (files(__package__) / "sim.test.zone").read_text("utf-8")
+    return Zone(SIM_ORIGIN, text, faults_in(text, SIM_ORIGIN))

@@ -7,10 +7,11 @@ from msa.envelope import Kind
 from msa.reply import Reply
 from sandbox_mta.mta.delivery import MAX_EXCHANGERS, deliver, domain_of, local_error
 from sandbox_mta.mta.exchanger import Outcome
-from sandbox_mta.mta.mx import Exchanger, Route, Unroutable
+from sandbox_mta.mta.mx import Exchanger, Route
 from sandbox_mta.mta.ports import QueuedRecipient
 from sandbox_mta.mta.schedule import POSTFIX
 from sandbox_mta.mta.status import State
+from sandbox_mta.mta.verdicts import Unroutable
 from tests.unit.mta.recipients import QUEUED_AT, queued, settled
 
 BUSY = Outcome(Reply(451, "3.2", "busy"), "rcpt", "test", "system")

@@ -5,8 +5,17 @@ import sys
 
 import pytest
 
-from sandbox_mta.mta.mx import MAX_DOMAIN, OWN_NAME, Exchanger, Route, Router, Unroutable
-from sandbox_mta.mta.zone import Result, Zone
+from sandbox_mta.mta.mx import (
+    LIVE_S,
+    MAX_ADDRESSES,
+    MAX_DOMAIN,
+    OWN_NAME,
+    Exchanger,
+    Route,
+    Router,
+)
+from sandbox_mta.mta.verdicts import Unroutable
+from sandbox_mta.mta.zone import Answer, Names, Nowhere, Result, Zone
 
 HEAD = """
 $TTL 300
@@ -24,8 +33,15 @@ def hosts(route: Route | Unroutable) -> list[tuple[int | None, str]]:
     return [(each.preference, each.host) for each in route.exchangers]
 
 
-def in_zone(records: str, faults: dict[str, Result] | None = None) -> Router:
-    return Router([Zone("example.test", HEAD + records, faults or {})])
+def in_zone(
+    records: str, faults: dict[str, Result] | None = None, policy: str = "postfix"
+) -> Router:
+    return Router([Zone("example.test", HEAD + records, faults or {})], policy=policy)
+
+
+def failed(route: Route | Unroutable) -> str:
+    assert isinstance(route, Unroutable), route
+    return route.rule
 
 
 @pytest.mark.parametrize(
@@ -57,22 +73,22 @@ def test_a_domain_has_exchangers(domain: str, exchangers: list[tuple[int | None,
 @pytest.mark.parametrize(
     ("domain", "status", "rule", "reason"),
     [
-        ("nxdomain.sim.test", "550 5.1.2", "dns:nxdomain", "domain-unknown"),
+        ("nxdomain.sim.test", "550 5.4.4", "dns:nxdomain", "domain-unknown"),
         ("nomx.sim.test", "550 5.4.4", "dns:no-address", "domain-unknown"),
-        ("nullmx.sim.test", "556 5.1.10", "dns:null-mx", "null-mx"),
+        ("nullmx.sim.test", "550 5.1.0", "dns:null-mx", "null-mx"),
         ("servfail.sim.test", "451 4.4.3", "dns:servfail", "dns"),
         ("dnstimeout.sim.test", "451 4.4.3", "dns:timeout", "dns"),
-        ("cnameloop.sim.test", "451 4.4.3", "dns:cname-loop", "dns"),
+        ("cnameloop.sim.test", "550 5.4.4", "dns:cname-loop", "dns"),
         ("deadmx.sim.test", "550 5.4.4", "dns:dead-mx", "domain-unknown"),
         ("loop.sim.test", "550 5.4.6", "dns:loop", "dns"),
         ("[192.0.2.256]", "550 5.1.3", "dns:bad-literal", "domain-unknown"),
         ("[IPv6:192.0.2.1]", "550 5.1.3", "dns:bad-literal", "domain-unknown"),
         ("[tag:anything]", "550 5.1.3", "dns:bad-literal", "domain-unknown"),
-        ("-bad.example", "550 5.1.2", "dns:bad-name", "domain-unknown"),
-        ("a..example", "550 5.1.2", "dns:bad-name", "domain-unknown"),
-        (".", "550 5.1.2", "dns:bad-name", "domain-unknown"),
-        ("x" * 64 + ".example", "550 5.1.2", "dns:bad-name", "domain-unknown"),
-        ("\u2100\u2060\ufdd0.example", "550 5.1.2", "dns:bad-name", "domain-unknown"),
+        ("-bad.example", "550 5.4.4", "dns:bad-name", "domain-unknown"),
+        ("a..example", "550 5.4.4", "dns:bad-name", "domain-unknown"),
+        (".", "550 5.4.4", "dns:bad-name", "domain-unknown"),
+        ("x" * 64 + ".example", "550 5.4.4", "dns:bad-name", "domain-unknown"),
+        ("\u2100\u2060\ufdd0.example", "550 5.4.4", "dns:bad-name", "domain-unknown"),
     ],
 )
 def test_a_domain_can_not_be_routed(domain: str, status: str, rule: str, reason: str) -> None:
@@ -137,10 +153,50 @@ def test_our_own_host_name_is_a_setting() -> None:
     assert found.rule == "dns:loop"
 
 
-def test_a_null_mx_among_others_means_nothing() -> None:
-    router = in_zone("@ MX 0 .\n  MX 10 mx1\n")
+@pytest.mark.parametrize("policy", ["haraka", "opensmtpd", "kumomta"])
+def test_a_null_mx_among_others_means_nothing(policy: str) -> None:
+    router = in_zone("@ MX 0 .\n  MX 10 mx1\n", policy=policy)
 
     assert hosts(router.route("example.test")) == [(10, "mx1.example.test")]
+
+
+def test_a_null_mx_among_others_is_one_to_postfix() -> None:
+    assert failed(in_zone("@ MX 0 .\n  MX 10 mx1\n").route("example.test")) == "dns:null-mx"
+
+
+def test_an_exchanger_with_our_address_is_us_whatever_its_name() -> None:
+    ours = "us A 192.0.2.25\n"
+
+    first = in_zone(ours + "@ MX 10 us\n  MX 20 mx1\n").route("example.test")
+    second = in_zone(ours + "@ MX 10 mx1\n  MX 20 us\n  MX 30 mx2\n").route("example.test")
+    implicit = in_zone("@ A 192.0.2.25\n").route("example.test")
+
+    assert failed(first) == "dns:loop"
+    assert hosts(second) == [(10, "mx1.example.test")]
+    assert failed(implicit) == "dns:loop"
+
+
+def test_a_backup_waits_for_a_primary_that_has_no_address() -> None:
+    found = in_zone("@ MX 10 ghost\n  MX 20 mta.sim.test.\n").route("example.test")
+
+    assert isinstance(found, Unroutable)
+    assert found.rule == "dns:lost-primary"
+    assert str(found.reply) == "451 4.4.4 unable to find primary relay for example.test"
+
+
+def test_addresses_come_by_turns_of_their_families_and_are_few() -> None:
+    ipv4 = "".join(f"many A 192.0.2.{n}\n" for n in range(1, 9))
+    route = in_zone(ipv4 + "many AAAA 2001:db8::1\n  AAAA 2001:db8::2\n@ MX 1 many\n").route(
+        "example.test"
+    )
+
+    assert isinstance(route, Route)
+    [exchanger] = route.exchangers
+    assert exchanger.addresses == (
+        *("192.0.2.1", "2001:db8::1", "192.0.2.2", "2001:db8::2"),
+        "192.0.2.3",
+    )
+    assert len(exchanger.addresses) == MAX_ADDRESSES
 
 
 def test_exchangers_without_an_address_are_skipped() -> None:
@@ -248,12 +304,12 @@ def test_mail_to_other_domains_loads_no_dns_library() -> None:
 def test_the_dns_library_is_loaded_for_simulated_names_and_once() -> None:
     router = Router()
 
-    assert not router.needs_load("example.org")
-    assert router.needs_load("Implicit.Sim.test")
+    assert not router.is_slow("example.org")
+    assert router.is_slow("Implicit.Sim.test")
 
     router.load()
 
-    assert not router.needs_load("implicit.sim.test")
+    assert not router.is_slow("implicit.sim.test")
 
 
 def test_no_look_up_touches_a_socket() -> None:
@@ -276,3 +332,104 @@ print("done")
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
 
     assert done.stdout.split() == [b"done"]
+
+
+def test_domains_in_no_zone_can_be_unknown() -> None:
+    router = Router(unknown=Nowhere())
+
+    assert failed(router.route("example.org")) == "dns:nxdomain"
+    assert hosts(router.route("sim.test")) == [(10, "mx.sim.test")]
+    zone = Zone("example.test", HEAD + "@ MX 5 mx.elsewhere.example.\naway CNAME no.example.\n")
+    strict = Router([zone], unknown=Nowhere())
+    assert failed(strict.route("example.test")) == "dns:dead-mx"
+    assert failed(strict.route("away.example.test")) == "dns:nxdomain"
+
+
+@pytest.mark.parametrize(
+    ("fault", "rule"),
+    [
+        (Result.SERVFAIL, "dns:servfail"),
+        (Result.TIMEOUT, "dns:timeout"),
+        (Result.REFUSED, "dns:refused"),
+        (Result.LAME, "dns:lame"),
+    ],
+)
+def test_any_name_can_fail_in_or_outside_of_the_zones(fault: Result, rule: str) -> None:
+    router = Router(faults={"broken.example": fault, "mx.sim.test": fault})
+
+    assert failed(router.route("Broken.Example.")) == rule
+    assert failed(router.route("sim.test")) == "dns:lost-mx"
+    assert hosts(router.route("sub.broken.example")) == [(10, "mx.sub.broken.example")]
+
+
+def test_a_fault_holds_for_who_is_led_to_the_name_by_an_alias() -> None:
+    router = Router(
+        [Zone("example.test", HEAD + "alias CNAME broken.example.\n")],
+        faults={"broken.example": Result.SERVFAIL},
+    )
+
+    assert failed(router.route("alias.example.test")) == "dns:servfail"
+
+
+class Asked(Names):
+    """Answers from a table, as name servers elsewhere would, and counts the questions."""
+
+    is_slow = True
+
+    def __init__(self, answers: dict[str, Answer]) -> None:
+        self.answers = answers
+        self.asked: list[str] = []
+
+    def exchangers(self, name: str) -> Answer:
+        self.asked.append(name)
+        return self.answers.get(name, Answer(Result.NODATA, name))
+
+    def addresses(self, name: str) -> Answer:
+        self.asked.append(name)
+        return self.answers.get(name, Answer(Result.FOUND, name, addresses=("198.51.100.1",)))
+
+
+def test_others_are_asked_for_domains_in_no_zone_and_not_again_for_a_while() -> None:
+    now = 0.0
+    others = Asked({"example.org": Answer(Result.FOUND, "example.org", ((10, "mx.example.org"),))})
+    router = Router(unknown=others, monotonic=lambda: now)
+
+    assert router.is_slow("example.org")
+    for _ in range(3):
+        assert hosts(router.route("example.org")) == [(10, "mx.example.org")]
+    assert not router.is_slow("example.org")
+    assert others.asked == ["example.org", "mx.example.org"]
+
+    now = LIVE_S
+    assert router.is_slow("example.org")
+    router.route("sim.test")
+    assert others.asked == ["example.org", "mx.example.org"]
+
+
+def test_aliases_lead_from_one_source_into_another_and_not_for_ever() -> None:
+    others = Asked({"a.example": Answer(Result.NODATA, "back.sim.test")})
+    zone = Zone("sim.test", HEAD + "back CNAME a.example.\n")
+
+    assert failed(Router([zone], unknown=others).route("a.example")) == "dns:cname-loop"
+    assert len(others.asked) < 20
+
+
+def test_hosts_that_keep_silent_are_not_all_waited_for() -> None:
+    silent = [f"mx{n}.example.org" for n in range(50)]
+    others = Asked({host: Answer(Result.TIMEOUT, host) for host in silent})
+    mx = tuple((10, host) for host in silent)
+    others.answers["example.org"] = Answer(Result.FOUND, "example.org", mx)
+
+    found = Router(unknown=others).route("example.org")
+
+    assert failed(found) == "dns:lost-mx"
+    assert len(others.asked) == 3
+
+
+def test_other_zones_can_be_put_in_force() -> None:
+    router = in_zone("@ MX 10 mx1\n")
+    assert hosts(router.route("example.test")) == [(10, "mx1.example.test")]
+
+    router.use([Zone("example.test", HEAD + "@ MX 10 mx2\n")])
+
+    assert hosts(router.route("example.test")) == [(10, "mx2.example.test")]

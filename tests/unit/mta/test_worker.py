@@ -11,10 +11,11 @@ import pytest
 from msa.envelope import Kind
 from sandbox_mta.mta.clock import MANUAL, Clock, parse_mode, started
 from sandbox_mta.mta.exchanger import Outcome
-from sandbox_mta.mta.mx import Exchanger, Router
+from sandbox_mta.mta.mx import Exchanger, Route, Router
 from sandbox_mta.mta.ports import QueuedRecipient
 from sandbox_mta.mta.scenario import Scenario
 from sandbox_mta.mta.status import State
+from sandbox_mta.mta.verdicts import Unroutable
 from sandbox_mta.mta.worker import Worker
 from tests.unit.mta.queue_in_memory import QueueInMemory
 from tests.unit.mta.recipients import QUEUED_AT, queued
@@ -261,6 +262,40 @@ async def test_the_dns_library_is_loaded_beside_the_loop(
 
     assert router.loaded_in not in (None, get_ident())
     assert queue.settlements[0].state is State.DELIVERED
+
+
+class RouterThatAsks(Router):
+    """Remembers which domains were asked for, in which thread, and has no quick answer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[tuple[str, int]] = []
+
+    def is_slow(self, domain: str) -> bool:
+        return True
+
+    def route(self, domain: str) -> Route | Unroutable:
+        if domain == "bad.example":
+            raise ArithmeticError("a mistake of ours")
+        self.asked.append((domain, get_ident()))
+        return super().route(domain)
+
+
+async def test_slow_routes_are_found_beside_the_loop_once_a_turn(
+    queue: QueueInMemory, clock: Clock
+) -> None:
+    router = RouterThatAsks()
+    for number, path in enumerate(("a@one.example", "b@one.example", "c@bad.example"), start=1):
+        queue.put(queued(path, number=number))
+    worker = Worker(queue, clock, router=router)
+
+    async with worker.paused():
+        assert await worker.settle_due() == 3
+
+    beside = [domain for domain, thread in router.asked if thread != get_ident()]
+    assert beside == ["one.example"]
+    states = [each.state for each in queue.settlements]
+    assert states == [State.DELIVERED, State.DELIVERED, State.DEFERRED]
 
 
 async def test_two_workers_share_a_queue(queue: QueueInMemory, clock: Clock) -> None:
