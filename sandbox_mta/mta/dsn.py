@@ -13,7 +13,7 @@ from email.utils import format_datetime  # day and month names in English in eve
 from textwrap import wrap
 
 from msa.envelope import Envelope, Kind, Recipient, Submission
-from sandbox_mta.mta.exchanger import LOCAL_STAGES
+from sandbox_mta.mta.exchanger import is_ours
 from sandbox_mta.mta.ports import Attempt, QueuedRecipient, Settlement
 from sandbox_mta.mta.schedule import Schedule
 from sandbox_mta.mta.status import Action, State, action_of
@@ -217,13 +217,22 @@ def _explanation(
     return _Part("text/plain; charset=us-ascii", "Notification", _ascii(body), "7bit")
 
 
-_COMMANDS = {"mail": "MAIL FROM command", "rcpt": "RCPT TO command", "data": "DATA command"}
+_COMMANDS = {
+    "ehlo": "EHLO command",
+    "starttls": "STARTTLS command",
+    "mail": "MAIL FROM command",
+    "rcpt": "RCPT TO command",
+    "data": "DATA command",
+    "quit": "QUIT command",
+}
 
 
 def _in_words(attempt: Attempt) -> str:
-    if attempt.stage in LOCAL_STAGES:
+    if is_ours(attempt.stage, attempt.reply):
         return attempt.reply.text
     at = f"{attempt.exchanger}[{attempt.address}]"
+    if attempt.stage == "banner":
+        return f"host {at} refused to talk to me: {attempt.reply}"
     command = _COMMANDS.get(attempt.stage, "end of DATA command")
     return f"host {at} said: {attempt.reply} (in reply to {command})"
 
@@ -254,7 +263,7 @@ def _recipient_fields(settlement: Settlement, until: datetime) -> Iterator[str]:
     yield f"Final-Recipient: {kind}; {about.forward_path}"
     yield f"Action: {_action(settlement)}"
     yield f"Status: {_status_code(settlement)}"
-    if last.stage in LOCAL_STAGES:
+    if is_ours(last.stage, last.reply):
         yield f"Diagnostic-Code: X-Sandbox; {last.reply.text}"
     else:
         # Both speak of what a remote server said, so that they go together.

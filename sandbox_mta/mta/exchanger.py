@@ -12,6 +12,20 @@ from sandbox_mta.mta.status import State
 
 # Stages of a session at which the answer is not the exchanger's but ours.
 LOCAL_STAGES = frozenset({"routing", "connect"})
+# How our own answers at the other stages begin: the exchanger fell silent, or lacks something.
+_OWN_WORDS = (
+    "lost connection with ",
+    "conversation with ",
+    "TLS is required, but was not offered by ",
+    "Server certificate not trusted: ",
+    "SMTPUTF8 is required, but was not offered by ",
+    "message size exceeds size limit ",
+)
+
+
+def is_ours(stage: str, reply: Reply) -> bool:
+    """Tell whether a reply is what we say of an exchanger, and not what it said itself."""
+    return stage in LOCAL_STAGES or reply.text.startswith(_OWN_WORDS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from sandbox_mta.store.inbox import Inbox
-from sandbox_mta.web import api, evidence, fixes, live, mailpit
+from sandbox_mta.web import api, evidence, fixes, live, mailpit, sessions
 from sandbox_mta.web.guard import Guard
 from sandbox_mta.web.pages import routes as pages
 from sandbox_mta.web.ports import ClockControl, Health
@@ -41,8 +41,9 @@ def create_app(  # noqa: PLR0913 # everything the web is given
     app.include_router(api.router(clock, health))
     app.include_router(evidence.router(inbox))
     app.include_router(fixes.router(inbox, hostname))
+    app.include_router(sessions.router(inbox, hostname))
     app.include_router(mailpit.router(inbox))
-    app.include_router(pages.router(inbox, clock, smtp))
+    app.include_router(pages.router(inbox, clock, smtp, hostname))
     app.mount("/static", StaticFiles(directory=Path(__file__).with_name("static")))
     _add_probes(app, health)
 

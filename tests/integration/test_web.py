@@ -13,6 +13,8 @@ import pytest
 from msa.envelope import Client, Recipient
 from msa.recorder import Ending, Refusal, SessionRecord
 from msa.reply import Reply
+from sandbox_mta.mta.clock import MANUAL, Clock, started
+from sandbox_mta.mta.worker import Worker
 from sandbox_mta.store.composition import Store
 from sandbox_mta.store.database import Address
 from sandbox_mta.web.app import create_app
@@ -85,6 +87,11 @@ class Web:
         )
         self._store.sessions.record(record)
         await self._store.sessions.flush()
+
+    async def deliver(self) -> None:
+        """Make the attempts that are due."""
+        worker = Worker(self._store.deliveries, Clock(started(None, MANUAL, datetime.now(UTC))))
+        await worker.settle_due()
 
     async def unread(self) -> int:
         return (await self._store.inbox.position()).unread
@@ -399,3 +406,23 @@ async def test_sessions_come_a_page_at_a_time(web: Web) -> None:
     second = (await web.get(f"/api/v2/sessions?limit=2&before={first[-1]['number']}")).json()
 
     assert [one["id"] for one in first + second] == ["s-2", "s-1", "s-0"]
+
+
+async def test_the_sessions_of_each_recipient_are_shown(web: Web) -> None:
+    id = await web.receive(None, "ok@sim.test", "bounce+<b>@sim.test")
+    there = f"/api/v2/messages/{id}/recipients"
+    before = await web.get(f"{there}/0/transcript")
+    await web.deliver()
+
+    first = await web.get(f"{there}/0/transcript")
+    second = await web.get(f"{there}/1/transcript")
+    page = (await web.get(f"/m/{id}/journey")).text
+
+    assert (before.status_code, before.text) == (200, "")
+    assert first.headers["content-type"] == "text/plain; charset=utf-8"
+    assert "C: RCPT TO:<ok@sim.test>\nS: 250 2.0.0 Ok\nC: DATA\n" in first.text
+    assert "C: RCPT TO:<bounce+<b>@sim.test>\nS: 550 5.1.1 " in second.text
+    assert "C: RCPT TO:&lt;bounce+&lt;b&gt;@sim.test&gt;\nS: 550 5.1.1 " in page
+    assert f'href="{there}/1/transcript"' in page
+    for nobody in (f"{there}/2/transcript", "/api/v2/messages/none/recipients/0/transcript"):
+        assert (await web.get(nobody)).status_code == 404

@@ -39,6 +39,8 @@ class Recipient:
     attempts: int
     reason: str
     moments: tuple[Moment, ...]
+    position: int = 0  # in the envelope
+    said: str = ""  # in the sessions of the last attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ class Lane:
     lines: tuple[Line, ...]
     steps: tuple[Step, ...]
     is_open: bool
+    position: int
+    said: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +160,8 @@ def _lane(recipient: Recipient, drawn: Axis, now: datetime, *, is_open: bool) ->
         lines=tuple(_line(sooner, later, drawn) for sooner, later in pairwise(stops)),
         steps=_steps(recipient, drawn, now),
         is_open=is_open,
+        position=recipient.position,
+        said=recipient.said,
     )
 
 

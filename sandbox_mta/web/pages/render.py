@@ -19,9 +19,11 @@ from sandbox_mta.store.stored import Position, StoredMessage
 from sandbox_mta.store.versions import VERSIONS
 from sandbox_mta.web.facts import FactsCache
 from sandbox_mta.web.pages import diff, preview, story, tabs
+from sandbox_mta.web.pages.journey import Journey
 from sandbox_mta.web.pages.listing import PAGE_ROWS, Listing, listing
 from sandbox_mta.web.pages.place import Place
 from sandbox_mta.web.ports import ClockControl
+from sandbox_mta.web.sessions import Sessions
 
 THEME_COOKIE = "theme"
 THEMES = ("light", "dark")
@@ -30,9 +32,10 @@ THEMES = ("light", "dark")
 class Pages:
     """Renders the inbox around whatever is shown in its detail pane."""
 
-    def __init__(self, inbox: Inbox, clock: ClockControl | None, smtp: str) -> None:
+    def __init__(self, inbox: Inbox, clock: ClockControl | None, smtp: str, hostname: str) -> None:
         self.inbox, self.clock, self._smtp = inbox, clock, smtp
         self._facts = FactsCache(inbox)
+        self._sessions = Sessions(inbox, hostname)
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
             autoescape=True,
@@ -131,8 +134,7 @@ class Pages:
         """Return the template of a tab and what it shows."""
         match tab:
             case "journey":
-                drawn = story.drawn(await self.inbox.timeline(found.id), self.now())
-                return "journey.html", {"journey": drawn}
+                return "journey.html", {"journey": await self._journey(found)}
             case "lint":
                 return "lint.html", {"lint": tabs.lint(found)}
             case "fixes":
@@ -141,6 +143,17 @@ class Pages:
             case "transcript":
                 return "transcript.html", await self._transcript(request, found)
         return _content_panel(request, found, view, tab)
+
+    async def _journey(self, found: StoredMessage) -> Journey:
+        journeys = await self.inbox.timeline(found.id)
+        size_octets = await self._sessions.size(found)
+        said = {
+            each.recipient.number: self._sessions.written(
+                found, each.recipient, story.last_tries(each), size_octets
+            )
+            for each in journeys
+        }
+        return story.drawn(journeys, said, self.now())
 
     async def _transcript(self, request: Request, found: StoredMessage) -> dict[str, Any]:
         evidence = self.inbox.evidence

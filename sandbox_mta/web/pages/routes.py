@@ -12,10 +12,10 @@ from sandbox_mta.web.pages.render import Pages, place_of
 from sandbox_mta.web.ports import ClockControl
 
 
-def router(inbox: Inbox, clock: ClockControl | None, smtp: str) -> APIRouter:
-    """Build the routes of the pages."""
+def router(inbox: Inbox, clock: ClockControl | None, smtp: str, hostname: str) -> APIRouter:
+    """Build the routes of the pages; `hostname` is the name of the sandbox."""
     routes = APIRouter(include_in_schema=False)
-    pages = Pages(inbox, clock, smtp)
+    pages = Pages(inbox, clock, smtp, hostname)
     # A path is matched in the order of the routes: the special ones come first.
     _add_latest(routes, pages)
     octets.add_routes(routes, inbox)

@@ -1,6 +1,6 @@
 """What is known of a message's recipients, as the moments that a journey is drawn from; pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sandbox_mta.mta.ports import Attempt
@@ -11,8 +11,8 @@ from sandbox_mta.web.pages import journey
 NO_RULE = "default"  # decides when no other does; not worth a word
 
 
-def drawn(found: Sequence[Journey], now: datetime) -> journey.Journey:
-    """Draw the journey of a message."""
+def drawn(found: Sequence[Journey], said: Mapping[int, str], now: datetime) -> journey.Journey:
+    """Draw the journey of a message; `said` in the last sessions, by number of the recipient."""
     return journey.draw(
         tuple(
             journey.Recipient(
@@ -21,11 +21,18 @@ def drawn(found: Sequence[Journey], now: datetime) -> journey.Journey:
                 attempts=each.recipient.attempts,
                 reason=each.recipient.reason,
                 moments=moments(each),
+                position=position,
+                said=said[each.recipient.number],
             )
-            for each in found
+            for position, each in enumerate(found)
         ),
         now,
     )
+
+
+def last_tries(found: Journey) -> tuple[Attempt, ...]:
+    """Return the sessions of a recipient's last attempt."""
+    return tuple(each for each in found.attempts if each.n == found.attempts[-1].n)
 
 
 def moments(found: Journey) -> tuple[journey.Moment, ...]:

@@ -238,6 +238,28 @@ def test_a_failure_of_routing_names_no_remote_server() -> None:
     assert of_recipient["Diagnostic-Code"].startswith("X-Sandbox; Host or domain name not found")
 
 
+def test_a_server_that_fell_silent_is_not_quoted() -> None:
+    recipient = queued("drop-rcpt@sim.test", attempts=107, state=State.DEFERRED)
+
+    octets = composed(settled(recipient, QUEUED_AT + timedelta(days=5)))
+
+    _, of_recipient = status_fields(octets)
+    lost = "lost connection with mx.sim.test[192.0.2.26] while sending RCPT TO"
+    assert "Remote-MTA" not in of_recipient
+    assert of_recipient["Diagnostic-Code"] == f"X-Sandbox; {lost}"
+    assert f"<drop-rcpt@sim.test>: {lost}" in " ".join(parts(octets)[0].get_content().split())
+
+
+def test_a_server_that_did_not_listen_refused_to_talk() -> None:
+    recipient = queued("gmail.server-busy@sim.test", attempts=107, state=State.DEFERRED)
+
+    octets = composed(settled(recipient, QUEUED_AT + timedelta(days=5)))
+
+    text = " ".join(parts(octets)[0].get_content().split())
+    assert "refused to talk to me: 421 4.4.5 Server busy, try again later." in text
+    assert "in reply to" not in text
+
+
 def test_an_expired_message_says_so_and_quotes_the_last_reply() -> None:
     recipient = queued("softbounce@sim.test", attempts=107, state=State.DEFERRED)
 
