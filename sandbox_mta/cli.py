@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -32,6 +33,10 @@ clock_app = typer.Typer(no_args_is_help=True, help="Read and move the clock of a
 settings_app = typer.Typer(no_args_is_help=True, help="Show the settings.")
 zones_app = typer.Typer(no_args_is_help=True, help="Check zone files.")
 app.add_typer(clock_app, name="clock")
+scenarios_app = typer.Typer(
+    no_args_is_help=True, help="Check scenario files, and explain what they do."
+)
+app.add_typer(scenarios_app, name="scenarios")
 app.add_typer(settings_app, name="settings")
 app.add_typer(zones_app, name="zones")
 
@@ -339,6 +344,71 @@ def clock_advance(
     if until and not answer["is_idle"]:
         _say("some recipients still wait")
         raise typer.Exit(1)
+
+
+@scenarios_app.command("check")
+def scenarios_check(
+    files: Annotated[list[Path], typer.Argument(help="scenario files (TOML)")],
+) -> None:
+    """Say what is wrong in scenario files, with file and line. Exit status 1 when anything is."""
+    from sandbox_mta.app.scenarios import check
+    from sandbox_mta.app.trouble import Trouble
+
+    status = 0
+    for file in files:
+        try:
+            print(check(file))
+        except Trouble as trouble:
+            _say(str(trouble))
+            status = 1
+    raise typer.Exit(status)
+
+
+@scenarios_app.command("explain")
+@with_settings("scenarios", "database", "data")
+def scenarios_explain(  # noqa: PLR0913, PLR0917 # a parameter is an option
+    settings: Settings,
+    _origins: Origins,
+    message: Annotated[str | None, typer.Argument(help="id of a stored message")] = None,
+    rcpt: Annotated[
+        str | None, typer.Option("--rcpt", help="recipient of a message that need not exist")
+    ] = None,
+    reverse_path: Annotated[str, typer.Option("--from", help="its reverse-path")] = "",
+    header: Annotated[
+        list[str] | None, typer.Option("--header", help='a field of it, "Name: value"')
+    ] = None,
+    size: Annotated[int, typer.Option("--size", min=0, help="its size in octets")] = 1000,
+    at: Annotated[
+        datetime | None, typer.Option("--at", help="time of the clock, UTC; default: now")
+    ] = None,
+    attempt: Annotated[int, typer.Option("--attempt", min=1, help="number of the attempt")] = 1,
+) -> None:
+    """Tell which rule decides and why the others don't, for a message or a made-up one.
+
+    What greylists, rates and counters remember in a running sandbox is not looked at.
+    """
+    from sandbox_mta.app import explaining
+
+    if (message is None) == (rcpt is None):
+        _fail("name either a message or a recipient (--rcpt)")
+    if message is not None:
+
+        async def explain() -> None:
+            async for line in explaining.explain_message(settings, message, attempt):
+                print(line)
+
+        asyncio.run(explain())
+        return
+    mail = explaining.Mail(
+        forward_path=rcpt or "",
+        reverse_path=reverse_path,
+        header=tuple(header or ()),
+        size_octets=size,
+        attempt=attempt,
+        at=at.replace(tzinfo=UTC) if at else None,
+    )
+    for line in explaining.explain_mail(settings, mail):
+        print(line)
 
 
 @settings_app.command("show")

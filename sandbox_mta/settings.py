@@ -238,6 +238,11 @@ class Settings(BaseSettings):
         description="templates folder; default: `./templates` when a subfolder of it holds a "
         "`meta.toml`, else the packaged templates",
     )
+    scenarios: Path | None = Field(
+        None,
+        description="scenario file (TOML): what the simulated mail servers answer; read again when "
+        "it changes. Default: everything is delivered but what magic addresses ask for",
+    )
     lint: Annotated[str, AfterValidator(_lint_mode)] = Field(
         "accept",
         description="`accept` reports findings and refuses nothing; `reject` refuses errors "

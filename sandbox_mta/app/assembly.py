@@ -25,11 +25,13 @@ from sandbox_mta import logs
 from sandbox_mta.app import banner, faults, kafka, retention, space, zones
 from sandbox_mta.app.control import Control
 from sandbox_mta.app.late import Late
+from sandbox_mta.app.scenarios import ScenarioFile
 from sandbox_mta.app.trouble import CantStart
 from sandbox_mta.app.webserver import WebServer
 from sandbox_mta.data_folder import DataFolder
 from sandbox_mta.listeners import CantListen, bind, explain, reachable, split
 from sandbox_mta.mta.clock import ClockKeeper, parse_mode
+from sandbox_mta.mta.scenario import Scenario
 from sandbox_mta.mta.schedule import named
 from sandbox_mta.mta.worker import Worker
 from sandbox_mta.settings import Settings
@@ -138,11 +140,15 @@ class Sandbox:
         router = await asyncio.to_thread(zones.router_of, self._settings, files)
         if self._settings.zones:
             self.stages["zones"] = lambda: zones.follow(files, router.use)
+        scenario = Scenario()
+        if self._settings.scenarios is not None:
+            self.stages["scenarios"] = ScenarioFile(self._settings.scenarios, scenario).watch
         worker = Worker(
             self._store.deliveries,
             self._keeper.clock,
             router=router,
             schedule=named(self._settings.schedule),
+            scenario=scenario,
             hostname=self._settings.hostname,
         )
         self._worker = worker

@@ -46,7 +46,7 @@ async def dump(settings: Settings, text: str, wanted: Form) -> Dumped:
         raise Trouble("eml files need a folder; name one with --output")
     which = _version(wanted)
     dumped = Dumped()
-    async with _inbox(settings) as inbox:
+    async with open_inbox(settings) as inbox:
 
         async def content(message: StoredMessage) -> bytes:
             octets = await inbox.content(message.id) or b""
@@ -102,7 +102,8 @@ def _opened(output: Path | None) -> AbstractContextManager[BinaryIO]:
 
 
 @asynccontextmanager
-async def _inbox(settings: Settings) -> AsyncIterator[Inbox]:
+async def open_inbox(settings: Settings) -> AsyncIterator[Inbox]:
+    """Open the inbox of a database, which must be there; raises `Trouble`."""
     try:
         address = parse_url(settings.database, settings.data)
         if address.dialect == "sqlite" and not address.path.exists():

@@ -3,7 +3,7 @@
 `QueuedRecipient` is what a queue hands out, `Settlement` what it gets back.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -30,6 +30,8 @@ class QueuedRecipient:
     state: State  # before this attempt: queued or deferred
     attempts: int  # already made
     queued_at: datetime  # time of the clock
+    asks: bool = False  # the message has a field X-Sandbox-Outcome
+    fields: Mapping[str, tuple[str, ...]] | None = None  # of its header; None: nobody read them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

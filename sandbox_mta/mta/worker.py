@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from msa.identifier import new_id
 from sandbox_mta.mta import delivery, dsn
 from sandbox_mta.mta.clock import Clock
-from sandbox_mta.mta.exchanger import Decide
 from sandbox_mta.mta.mx import OWN_NAME, Router
 from sandbox_mta.mta.ports import DeliveryQueue, QueuedRecipient, Settlement
 from sandbox_mta.mta.scenario import Scenario
+from sandbox_mta.mta.scenario.message import Fields, read_fields
 from sandbox_mta.mta.schedule import POSTFIX, Schedule
 
 CLAIM = 2048  # recipients a claim: at 64 a turn some 30 turns of the loop
@@ -44,14 +44,15 @@ class Worker:
         *,
         router: Router | None = None,
         schedule: Schedule = POSTFIX,
-        decide: Decide | None = None,
+        scenario: Scenario | None = None,
         hostname: str = OWN_NAME,
     ) -> None:
         self.queue = queue
         self.clock = clock
         self._router = router or Router(hostname=hostname)
         self._schedule = schedule
-        self._decide = decide or Scenario()
+        self._scenario = scenario or Scenario()
+        self._read_last: tuple[str, Fields] = ("", {})  # of a message that many are to get
         self._hostname = hostname
         self._stopping = False
         self._due_at: datetime | None = None  # the earliest due time we know of
@@ -138,21 +139,32 @@ class Worker:
         try:
             domain = delivery.domain_of(recipient.recipient.forward_path)
             route = self._router.route(domain)
-            settlement = delivery.deliver(recipient, route, now, self._decide, self._schedule)
-            if dsn.is_due(settlement, self._schedule, now):
-                return await self._reported(settlement, now)
+            if self._scenario.reads_fields(recipient):
+                recipient = replace(recipient, fields=await self._fields(recipient.submission_id))
+            schedule = self._scenario.rules.schedule or self._schedule
+            settlement = delivery.deliver(recipient, route, now, self._scenario, schedule)
+            if dsn.is_due(settlement, schedule, now):
+                return await self._reported(settlement, now, schedule)
             return settlement
         except Exception:
             log.exception("recipient %s of %s", recipient.number, recipient.submission_id)
             return delivery.local_error(recipient, now, self._schedule)
 
-    async def _reported(self, settlement: Settlement, now: datetime) -> Settlement:
+    async def _fields(self, submission_id: str) -> Fields:
+        if self._read_last[0] != submission_id:
+            content = await self.queue.content(submission_id)
+            self._read_last = submission_id, read_fields(content)
+        return self._read_last[1]
+
+    async def _reported(
+        self, settlement: Settlement, now: datetime, schedule: Schedule
+    ) -> Settlement:
         report = dsn.report(
             settlement,
             await self.queue.content(settlement.recipient.submission_id),
             report_id=new_id(),
             hostname=self._hostname,
-            schedule=self._schedule,
+            schedule=schedule,
             now=now,
             accepted_at=datetime.now(UTC),
         )

@@ -3,7 +3,7 @@
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote_plus
@@ -14,6 +14,7 @@ from sandbox_mta.mta.scenario.replies import OutcomeError
 from sandbox_mta.mta.zone import SIM_ORIGIN
 
 MAX_ADDRESSES = 4096  # whose meaning is remembered
+MAX_FIELDS = 1000  # X-Sandbox-Outcome, of one message
 TAG = "+sim-"
 
 # What is meant by a local part: an outcome in the words of `outcome.py`.
@@ -71,20 +72,43 @@ class Asked:
 
 
 @lru_cache(maxsize=MAX_ADDRESSES)
-def asked_by(path: str) -> Asked | None:
-    """Return what a forward-path asks for; None: nothing special."""
+def asked_by(path: str, *, services: bool = True) -> Asked | None:
+    """Return what a forward-path asks for; None: nothing special.
+
+    `services` says whether the test addresses of e-mail services mean anything.
+    """
     local, _, domain = path.lower().rpartition("@")
     domain = domain.rstrip(".")
     if domain == SIM_ORIGIN or domain.endswith("." + SIM_ORIGIN):
         return asked_for(local, "magic")
     if TAG in local:
         return asked_for(local.rpartition(TAG)[2], "tag")
+    if not services:
+        return None
     service, name = compat_of(local, domain)
     if name:
         return asked_for(name, service)
     if local.startswith(BOUNCE_TAG):
         return asked_for(f"code+{local.removeprefix(BOUNCE_TAG)}", "mailtrap")
     return None
+
+
+def asked_in(values: Sequence[str], path: str) -> Asked | None:
+    """Return what the fields X-Sandbox-Outcome of a message ask for one of its recipients.
+
+    `bounce` is for all of them, `bounce; rcpt=ada@example.org` for one, which counts more.
+    """
+    found: Asked | None = None
+    for value in values[:MAX_FIELDS]:
+        words, _, rest = value.partition(";")
+        name, _, rcpt = rest.partition("=")
+        asked = asked_for(words.strip().lower(), "header")
+        if name.strip().lower() == "rcpt":
+            if rcpt.strip().strip("<>").lower() == path.lower():
+                return asked
+        elif not rest.strip():
+            found = found or asked
+    return found
 
 
 def asked_for(words: str, by: str) -> Asked | None:

@@ -57,7 +57,7 @@ def read_effect(words: str) -> timedelta:
     verb, _, argument = words.partition(":")
     if verb.strip() != "slow":
         raise OutcomeError(f'unknown effect "{verb.strip()}"; there is slow')
-    return read_duration("slow", argument.partition("@")[0].strip())
+    return read_duration("slow", argument.strip())
 
 
 _SHAPE = re.compile(

@@ -80,3 +80,15 @@ def read_duration(verb: str, text: str) -> timedelta:
         return parse_duration(text)
     except ValueError:
         raise OutcomeError(f'"{verb}" needs a duration: {verb}:5m, not "{text}"') from None
+
+
+_SIZE = re.compile(r"(\d{1,9})(b|kb|mb|gb|kib|mib)?", re.IGNORECASE)
+_UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20}
+
+
+def read_size(text: str) -> int:
+    """Read `10MB` or a number of octets."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise OutcomeError(f'"{text}" is no size; write 10MB, 512KiB or a number of octets')
+    return int(match[1]) * _UNITS[(match[2] or "b").lower()]

@@ -13,6 +13,7 @@ from sandbox_mta.mta.scenario.replies import (
     meant,
     read_duration,
     read_reply,
+    read_size,
     says,
 )
 from sandbox_mta.mta.status import State
@@ -147,18 +148,6 @@ def _full(words: Words) -> Answer:
         raise OutcomeError(f'"mailbox-full" takes :soft, not ":{words.argument}"')
     soft = bool(words.argument)
     return _reply(words, _FULL_NOW if soft else _FULL, 4 if soft else 5)
-
-
-_SIZE = re.compile(r"(\d{1,9})(b|kb|mb|gb|kib|mib)?", re.IGNORECASE)
-_UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20}
-
-
-def read_size(text: str) -> int:
-    """Read `10MB` or a number of octets."""
-    match = _SIZE.fullmatch(text.strip())
-    if match is None:
-        raise OutcomeError(f'"{text}" is no size; write 10MB, 512KiB or a number of octets')
-    return int(match[1]) * _UNITS[(match[2] or "b").lower()]
 
 
 def _too_big(words: Words) -> Answer:

@@ -141,14 +141,15 @@ async def test_a_report_that_bounces_makes_no_report(worker: Worker, queue: Queu
 async def test_a_mistake_in_one_decision_defers_that_recipient_alone(
     queue: QueueInMemory, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def decide(
-        recipient: QueuedRecipient, exchanger: Exchanger, attempt: int, now: datetime
-    ) -> Outcome:
-        if "evil" in recipient.recipient.forward_path:
-            raise RuntimeError("a bug")
-        return Scenario()(recipient, exchanger, attempt, now)
+    class Mistaken(Scenario):
+        def __call__(
+            self, recipient: QueuedRecipient, exchanger: Exchanger, attempt: int, now: datetime
+        ) -> Outcome:
+            if "evil" in recipient.recipient.forward_path:
+                raise RuntimeError("a bug")
+            return super().__call__(recipient, exchanger, attempt, now)
 
-    worker = Worker(queue, clock, decide=decide)
+    worker = Worker(queue, clock, scenario=Mistaken())
     for path in ("evil@example.org", "good@example.org"):
         queue.put(queued(path))
 
