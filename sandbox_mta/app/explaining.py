@@ -11,7 +11,7 @@ from sandbox_mta.app.scenarios import read_file
 from sandbox_mta.app.trouble import Trouble
 from sandbox_mta.app.zones import ZoneFiles, router_of
 from sandbox_mta.mta.delivery import domain_of
-from sandbox_mta.mta.mx import Router, Unroutable
+from sandbox_mta.mta.mx import Router
 from sandbox_mta.mta.ports import QueuedRecipient
 from sandbox_mta.mta.scenario import Scenario
 from sandbox_mta.mta.scenario.answer import Case
@@ -20,7 +20,7 @@ from sandbox_mta.mta.scenario.language import ScenarioError
 from sandbox_mta.mta.scenario.message import OUTCOME_FIELD, read_fields
 from sandbox_mta.mta.scenario.rules import Rules
 from sandbox_mta.mta.status import State
-from sandbox_mta.mta.zone_files import ZoneFileError
+from sandbox_mta.mta.verdicts import Unroutable
 from sandbox_mta.settings import Settings
 
 MAX_RECIPIENTS = 50  # that are explained of one message
@@ -79,10 +79,7 @@ def _scenario(path: Path | None) -> Scenario:
 
 
 def _router(settings: Settings) -> Router:
-    try:
-        return router_of(settings, ZoneFiles([Path(path) for path in settings.zones]))
-    except ZoneFileError as error:
-        raise Trouble(str(error)) from None
+    return router_of(settings, ZoneFiles([Path(path) for path in settings.zones]))
 
 
 def _recipient(
