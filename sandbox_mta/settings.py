@@ -8,7 +8,7 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -37,10 +37,13 @@ from msa.lint import RULES, choice
 from msa.lint.html.support import DEFAULT_CLIENTS, resolve
 from msa.lint.options import LintOptions
 from msa.lint.profile import DEFAULT, Profile
+from sandbox_mta.events.formats import FORMATS
+from sandbox_mta.events.webhook import key
 from sandbox_mta.mta import schedule
 from sandbox_mta.mta.clock import parse_duration, parse_mode
 from sandbox_mta.mta.verdicts import DNS_POLICIES
 from sandbox_mta.mta.zone import faults_of
+from sandbox_mta.outbound.posting import Poster
 
 ENV_PREFIX = "SANDBOX_MTA_"
 DEFAULT_FILE = "sandbox-mta.toml"
@@ -162,6 +165,22 @@ def _policy(value: str) -> str:
 def _faults(words: tuple[str, ...]) -> tuple[str, ...]:
     faults_of(words)
     return words
+
+
+def _webhook_url(value: str) -> str:
+    Poster(value)
+    return value
+
+
+def _webhook_format(value: str) -> str:
+    if value not in FORMATS:
+        raise ValueError(f"there is no webhook format {value!r}; there are {', '.join(FORMATS)}")
+    return value
+
+
+def _webhook_secret(value: str) -> str:
+    key(value)
+    return value
 
 
 def _json(value: Any) -> Any:
@@ -314,6 +333,25 @@ class Settings(BaseSettings):
         (),
         description="names whose look-up fails, for example `broken.test=SERVFAIL`; or `TIMEOUT`, "
         "`REFUSED`, `LAME`",
+    )
+    webhook_url: Annotated[str, AfterValidator(_webhook_url)] | None = Field(
+        None,
+        description="http or https URL that is told what becomes of messages; a user and password "
+        "in it are sent as basic authentication",
+    )
+    webhook_format: Annotated[str, AfterValidator(_webhook_format)] = Field(
+        "cloudevents",
+        description="shape of what is told: `cloudevents`",
+    )
+    webhook_secret: Annotated[str, AfterValidator(_webhook_secret)] | None = Field(
+        None,
+        description="signs what is told (HMAC-SHA256, standardwebhooks.com); `whsec_` and base64, "
+        "or any text",
+    )
+    webhook_private: bool = Field(
+        False,
+        description="`on` lets the host name of `webhook_url` lead to a private address, as in a "
+        "container network; `localhost` and an address written out need no permission",
     )
     auth: Literal["any", "required", "off"] = Field(
         "any",
@@ -497,12 +535,22 @@ def _explain(error: ValidationError, origins: Mapping[str, str]) -> str:
 
 def without_secrets(name: str, value: Any) -> Any:
     """Return a setting's value as it may be shown: passwords are left out."""
-    if name == "database":
-        return re.sub(r"(?<=://)([^/@:]*):[^@]*@", r"\1:***@", value)
-    if name == "kafka_options":
-        return {key: "***" if "password" in key else text for key, text in value.items()}
+    if name in _HIDING and value is not None:
+        return _HIDING[name](value)
     if isinstance(value, tuple):
         return ",".join(value)
     if name == "topic_defaults":
         return {key: defaults.model_dump(exclude_none=True) for key, defaults in value.items()}
     return value
+
+
+def _without_passwords(options: Mapping[str, str]) -> dict[str, str]:
+    return {key: "***" if "password" in key else text for key, text in options.items()}
+
+
+_HIDING: Mapping[str, Callable[[Any], Any]] = {
+    "database": lambda url: re.sub(r"(?<=://)([^/@:]*):[^@]*@", r"\1:***@", url),
+    "kafka_options": _without_passwords,
+    "webhook_url": lambda url: re.sub(r"(?<=://)[^/?#]*@", "***@", url),
+    "webhook_secret": lambda _: "***",
+}

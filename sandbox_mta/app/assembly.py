@@ -22,7 +22,7 @@ from bridge.submit import Server, SmtpSubmitter
 from msa.options import Login
 from msa.server import Listening
 from sandbox_mta import logs
-from sandbox_mta.app import banner, faults, kafka, retention, space, zones
+from sandbox_mta.app import banner, faults, kafka, retention, space, telling, zones
 from sandbox_mta.app.control import Control
 from sandbox_mta.app.late import Late
 from sandbox_mta.app.scenarios import ScenarioFile
@@ -70,6 +70,7 @@ async def assemble(
             after_commit=faults.after_commit(),
             lint_options=settings.lint_options,
             fixes_as=settings.hostname if settings.fix else None,
+            channels=telling.channels(settings),
         )
     except StoreError as error:
         raise CantStart(str(error)) from None
@@ -155,6 +156,7 @@ class Sandbox:
         self._control = Control(worker, self._keeper)
         self.stages["mta"] = worker.run
         self.stages["clock"] = self._keeper.follow
+        self.stages |= telling.stages(self._settings, self._store.outbox)
 
     async def _make_broker(self) -> None:
         port = kafka.embedded_port(self._settings)

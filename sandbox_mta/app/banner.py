@@ -44,8 +44,10 @@ def text(settings: Settings, database: str, fingerprint: str = "") -> str:
 def _leaves(settings: Settings) -> str:
     asked = ["name servers"] if settings.lint_dns == "live" else []
     asked += ["the servers of links"] if settings.lint_links == "on" else []
-    if asked:
-        return f"no mail leaves this machine, but {' and '.join(asked)} are asked"
+    told = [f"{' and '.join(asked)} are asked"] if asked else []
+    told += ["the webhook is told"] if settings.webhook_url is not None else []
+    if told:
+        return f"no mail leaves this machine, but {', and '.join(told)}"
     return "nothing leaves this machine"
 
 

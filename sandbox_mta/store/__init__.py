@@ -5,13 +5,14 @@ worker needs no more of it than its own file.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from msa.envelope import Submission
     from msa.lint.options import LintOptions
+    from sandbox_mta.events.outbox import Channel
     from sandbox_mta.store.composition import Store
 
 
@@ -24,6 +25,7 @@ async def open_store(  # noqa: PLR0913 # what a process may choose
     after_commit: "Callable[[Sequence[Submission]], None] | None" = None,
     lint_options: "LintOptions | None" = None,
     fixes_as: str | None = None,
+    channels: "Collection[Channel]" = (),
 ) -> "Store":
     """Open the database that a URL names, with its tables made or brought up to date.
 
@@ -31,7 +33,8 @@ async def open_store(  # noqa: PLR0913 # what a process may choose
     must be the same after a restart and no other process may have it. `delivers` says whether this
     process settles recipients. `after_commit` is called with the submissions of each commit before
     their clients hear of it. `lint_options` is how it is linted; None for the defaults.
-    `fixes_as` is the host name put into fixes; None: nothing is fixed. Raises a `StoreError`
+    `fixes_as` is the host name put into fixes; None: nothing is fixed. `channels` are those who
+    listen to status events. Raises a `StoreError`
     whose text is one line for people.
     """
 
@@ -48,6 +51,7 @@ async def open_store(  # noqa: PLR0913 # what a process may choose
             after_commit=after_commit,
             lint_options=lint_options or DEFAULTS,
             fixes_as=fixes_as,
+            channels=channels,
         )
 
     store = await asyncio.to_thread(compose)  # the imports take half a second

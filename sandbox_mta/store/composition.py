@@ -6,11 +6,12 @@ package does so in a thread.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from msa.lint.options import DEFAULTS, LintOptions
+from sandbox_mta.events.outbox import Channel
 from sandbox_mta.store.clock_states import ClockStates
 from sandbox_mta.store.database import Address, Database, Unavailable
 from sandbox_mta.store.deliveries import Deliveries
@@ -18,6 +19,7 @@ from sandbox_mta.store.events import Events
 from sandbox_mta.store.inbox import Inbox
 from sandbox_mta.store.lint_feed import LintFeed
 from sandbox_mta.store.migrations import migrate
+from sandbox_mta.store.outbox import StatusOutbox
 from sandbox_mta.store.retention import Retention
 from sandbox_mta.store.sessions import Sessions
 from sandbox_mta.store.sqlite import SqliteConnection
@@ -45,7 +47,7 @@ def connection_to(address: Address) -> Connection:
 class Store:
     """Every port that the stages need, over one database and one writer."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 # what a process may choose
         self,
         address: Address,
         *,
@@ -54,19 +56,28 @@ class Store:
         after_commit: AfterCommit | None = None,
         lint_options: LintOptions = DEFAULTS,
         fixes_as: str | None = None,
+        channels: Collection[Channel] = (),
     ) -> None:
         self._clock_now: Callable[[], datetime] = _real_now
         self.database = Database(address)
         self.writer = Writer(connection_to(address))
         self.clock = ClockStates(self.writer, self.database)
+        self.outbox = (
+            StatusOutbox(self.writer, self.database, owner=instance, channels=channels)
+            if channels
+            else None
+        )
         self.deliveries = Deliveries(
             self.writer,
             self.database,
             owner=instance,
             now=lambda: self._clock_now(),
             hand_over=delivers,
+            outbox=self.outbox,
         )
-        self.submissions = Submissions(self.writer, self.deliveries, after_commit)
+        self.submissions = Submissions(
+            self.writer, self.deliveries, after_commit, outbox=self.outbox
+        )
         self.sessions = Sessions(self.writer)
         self.events = Events(self.database, self.writer, instance)
         self.inbox = Inbox(self.database, self.writer)

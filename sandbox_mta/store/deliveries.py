@@ -22,6 +22,7 @@ from msa.envelope import Submission
 from sandbox_mta.mta.ports import QueuedRecipient, Settlement
 from sandbox_mta.store.claims import Handed, claim, handed
 from sandbox_mta.store.database import Database
+from sandbox_mta.store.outbox import StatusOutbox
 from sandbox_mta.store.settlement_rows import Settled, settle, settled
 from sandbox_mta.store.statements import Statement, Steps, Value
 from sandbox_mta.store.submission_rows import (
@@ -54,8 +55,12 @@ class Deliveries:
         owner: str,
         now: Callable[[], datetime],
         hand_over: bool = True,
+        outbox: StatusOutbox | None = None,
     ) -> None:
-        """`now` tells time of the clock; `hand_over` is False where nobody here delivers."""
+        """`now` tells time of the clock; `hand_over` is False where nobody here delivers.
+
+        `outbox` is given where somebody listens to what becomes of messages.
+        """
         self._writer = writer
         self._database = database
         self._owner = owner
@@ -68,7 +73,7 @@ class Deliveries:
         self._looked_at = self._reaped_at = 0.0
         self._doubtful: list[Lease] = []  # of claims that failed, and may be durable all the same
         self._listeners: list[Callable[[int], None]] = []
-        self._lane = _Lane(self)
+        self._lane = _Lane(self, outbox)
         writer.add(self._lane)
 
     def subscribe(self, listener: Callable[[int], None]) -> None:
@@ -265,12 +270,16 @@ class _Lane(Lane[Settled, "Stored | bool"]):
 
     rides = True
 
-    def __init__(self, deliveries: Deliveries) -> None:
+    def __init__(self, deliveries: Deliveries, outbox: StatusOutbox | None) -> None:
         super().__init__()
         self._deliveries = deliveries
+        self._outbox = outbox
 
     def write(self, items: Sequence[Settled]) -> "Steps[Sequence[Stored | bool]]":
-        return settle(items)
+        outcomes = yield from settle(items)
+        if self._outbox is not None:
+            yield from self._outbox.tell_settled(items, outcomes)
+        return outcomes
 
     def written(self, items: Sequence[Settled], outcomes: "Sequence[Stored | bool]") -> None:
         for item, outcome in zip(items, outcomes, strict=True):
@@ -281,6 +290,8 @@ class _Lane(Lane[Settled, "Stored | bool"]):
                 self._deliveries.expect(item.due_at)
             if item.report is not None and isinstance(outcome, Stored):
                 self._deliveries.hand_over(item.report, outcome)
+        if self._outbox is not None:
+            self._outbox.wake()
 
     def failed(self, item: Settled, error: Exception) -> None:
         log.error("recipient %d can't be settled; its lease will end", item.number, exc_info=error)

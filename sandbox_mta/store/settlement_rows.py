@@ -48,6 +48,9 @@ class Settled:
     attempts: tuple[Row, ...]
     status: Row
     report: Intake | None
+    settlement: Settlement  # what it was made of, for those who are told
+    at: int  # microseconds of the clock
+    recorded_at: int  # microseconds of real time
 
 
 def settled(settlement: Settlement, now: int, intake: Callable[[Submission], Intake]) -> Settled:
@@ -61,6 +64,7 @@ def settled(settlement: Settlement, now: int, intake: Callable[[Submission], Int
     at = now if last is None else to_microseconds(last.ended_at)
     attempts = recipient.attempts if last is None else last.n
     due_at = None if settlement.due_at is None else to_microseconds(settlement.due_at)
+    recorded_at = time.time_ns() // 1000
     return Settled(
         number=recipient.number,
         epoch=recipient.epoch,
@@ -85,9 +89,12 @@ def settled(settlement: Settlement, now: int, intake: Callable[[Submission], Int
             settlement.state.value,
             0 if last is None else last.n,
             at,
-            time.time_ns() // 1000,
+            recorded_at,
         ),
         report=None if settlement.report is None else intake(settlement.report),
+        settlement=settlement,
+        at=at,
+        recorded_at=recorded_at,
     )
 
 

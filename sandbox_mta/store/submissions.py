@@ -14,6 +14,7 @@ from msa.ports import StoreFull
 from msa.reply import Reply
 from sandbox_mta.store.database import OutOfSpace, Unavailable
 from sandbox_mta.store.deliveries import Deliveries
+from sandbox_mta.store.outbox import StatusOutbox
 from sandbox_mta.store.statements import Statement, Steps
 from sandbox_mta.store.submission_rows import Intake, Stored, insert, submission_row
 from sandbox_mta.store.writer import Lane, Writer
@@ -34,11 +35,16 @@ class Submissions:
         deliveries: Deliveries,
         after_commit: AfterCommit | None = None,
         room_timeout_s: float = ROOM_TIMEOUT_S,
+        *,
+        outbox: StatusOutbox | None = None,
     ) -> None:
-        """`after_commit` hears of submissions once they are stored, before their clients do."""
+        """`after_commit` hears of submissions once they are stored, before their clients do.
+
+        `outbox` is given where somebody listens to what becomes of messages.
+        """
         self._writer = writer
         self._deliveries = deliveries
-        self._lane = _Lane(deliveries, after_commit, self._leave)
+        self._lane = _Lane(deliveries, outbox, after_commit, self._leave)
         self._room_timeout_s = room_timeout_s
         self._octets = 0
         self._left = asyncio.Event()
@@ -114,16 +120,22 @@ class _Lane(Lane[Waiting, Stored]):
     def __init__(
         self,
         deliveries: Deliveries,
+        outbox: StatusOutbox | None,
         after_commit: AfterCommit | None,
         leave: Callable[[int], None],
     ) -> None:
         super().__init__()
         self._deliveries = deliveries
+        self._outbox = outbox
         self._after_commit = after_commit
         self._leave = leave
 
     def write(self, items: Sequence[Waiting]) -> Steps[Sequence[Stored]]:
-        return insert([intake for intake, _ in items])
+        intakes = [intake for intake, _ in items]
+        outcomes = yield from insert(intakes)
+        if self._outbox is not None:
+            yield from self._outbox.tell_stored(intakes, outcomes)
+        return outcomes
 
     def written(self, items: Sequence[Waiting], outcomes: Sequence[Stored]) -> None:
         pairs = list(zip(items, outcomes, strict=True))
@@ -137,6 +149,8 @@ class _Lane(Lane[Waiting, Stored]):
         for (intake, _), stored in pairs:
             self._leave(len(intake.submission.content))
             self._deliveries.hand_over(intake, stored)
+        if self._outbox is not None:
+            self._outbox.wake()
 
     def failed(self, item: Waiting, error: Exception) -> None:
         intake, done = item

@@ -337,3 +337,28 @@ clock = Table(
     Column("real_base", BigInteger, nullable=False),
     **_MYSQL,
 )
+
+status_outbox = Table(
+    "status_outbox",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=True, comment="order of happening"),
+    Column("channel", String(10), nullable=False, comment="webhook or topic"),
+    Column("id", String(36), nullable=False, comment="of the event, the same when told again"),
+    Column("type", String(24), nullable=False),
+    Column("submission", BigInteger, nullable=False, comment="events of one are told in order"),
+    Column("at", BigInteger, nullable=False, comment="time of the clock"),
+    Column("data", Words, nullable=False, comment="JSON: what happened"),
+    Column("tries", Integer, nullable=False, comment="that failed"),
+    Column("due_at", BigInteger, nullable=False, comment="real time of the next try"),
+    Index("ix_status_outbox_order", "channel", "submission", "number"),
+    **_MYSQL,
+)
+
+status_senders = Table(
+    "status_senders",
+    metadata,
+    Column("channel", String(10), primary_key=True),
+    Column("lease_owner", String(64), nullable=False, comment="the process that sends"),
+    Column("lease_until", BigInteger, nullable=False, comment="real time"),
+    **_MYSQL,
+)

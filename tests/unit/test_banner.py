@@ -16,6 +16,12 @@ def test_that_links_are_asked_is_said() -> None:
     assert "the servers of links are asked" in text(Settings(lint_links="on"), "sqlite:///s.db")
 
 
+def test_that_a_webhook_is_told_is_said() -> None:
+    shown = text(Settings(webhook_url="http://127.0.0.1:3000/"), "sqlite:///s.db")
+
+    assert "but the webhook is told" in shown
+
+
 def test_that_name_servers_are_asked_is_said() -> None:
     shown = text(Settings(lint_dns="live", lint_links="on"), "sqlite:///s.db")
 

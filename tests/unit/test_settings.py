@@ -107,3 +107,26 @@ def test_a_misspelt_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SANDBOX_MTA_SMPT", ":1")
 
     assert "SANDBOX_MTA_SMPT; did you mean 'smtp'?" in unknown_variables()
+
+
+def test_the_webhooks_secrets_are_not_shown() -> None:
+    shown = settings.without_secrets("webhook_url", "https://us:pw@app.test/hook?a=b@c")
+
+    assert shown == "https://***@app.test/hook?a=b@c"
+    assert settings.without_secrets("webhook_secret", "whsec_abc") == "***"
+    assert settings.without_secrets("webhook_secret", None) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("webhook_url", "app:3000", "write http://HOST"),
+        ("webhook_format", "soap", "there is no webhook format 'soap'; there are cloudevents"),
+        ("webhook_secret", "whsec_not base64", "goes on in base64"),
+    ],
+)
+def test_a_webhook_that_can_not_be_used_is_said_at_start(name: str, value: str, says: str) -> None:
+    with pytest.raises(SettingsError, match=says) as caught:
+        load({name: value})
+
+    assert "not base64" not in str(caught.value)
