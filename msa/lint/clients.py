@@ -12,6 +12,7 @@ from msa.lint.html.support import support
 from msa.lint.rule import Rule, rule
 
 _SPECIAL = frozenset(("input", "button", "meta"))
+_SUFFIXES = re.compile(r"\.([a-z0-9]{2,5})(?=[?#\n]|\Z)", re.IGNORECASE)
 _SUFFIX = re.compile(r"\.([a-z0-9]{2,5})(?:[?#]|$)", re.IGNORECASE)
 
 
@@ -106,6 +107,9 @@ def _in_html(page: Page, told: Container[str]) -> dict[str, tuple[Element, str]]
 
 def _in_references(page: Page, told: Container[str]) -> Iterator[tuple[str, Reference]]:
     to_links = "html-anchor-links" in told or "html-mailto-links" in told
+    suffixes = {IMAGES.get(suffix.lower()) for suffix in _SUFFIXES.findall(page.loaded)}
+    if not to_links and not any(suffix in told for suffix in suffixes) and not _inline(page, told):
+        return
     for reference in page.references:
         if reference.attribute != "href":
             kind = _image_format(reference)
@@ -113,6 +117,10 @@ def _in_references(page: Page, told: Container[str]) -> Iterator[tuple[str, Refe
             kind = _link_kind(reference) if to_links else None
         if kind is not None and kind in told:
             yield kind, reference
+
+
+def _inline(page: Page, told: Container[str]) -> bool:
+    return "image-base64" in told and "data:image/" in page.loaded.lower()
 
 
 def _in_css(page: Page, told: Container[str]) -> dict[str, tuple[Element | Sheet, int, int]]:

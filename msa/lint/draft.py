@@ -1,7 +1,7 @@
 """The `Draft`: a message under inspection, and the facts that several rules share."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from msa.lint.finding import MAX_EVIDENCE, Flaw, Severity
 from msa.lint.html import Page
 from msa.lint.html.support import DEFAULT_CLIENTS
 from msa.lint.profile import DEFAULT, Profile
-from msa.lint.target import Target, find_targets
+from msa.lint.target import Authority, Survey, Target, find_targets, survey
 from msa.message.charset import UNDECLARED, decode_text
 from msa.message.date import DateTime, read_date
 from msa.message.decoding import is_regular_base64, octets
@@ -191,12 +191,30 @@ class Draft:
     @cached_property
     def targets(self) -> Mapping[str, Target]:
         """The web addresses of HTML and text by what is written."""
-        texts = (
-            (part, self.octets(part))
-            for part in self.parts
-            if part.type == "text/plain" and not self.is_attached(part)
-        )
-        return find_targets(self.pages, texts)
+        return find_targets(self.pages, self._texts)
+
+    @property
+    def _texts(self) -> Iterator[tuple[Part, bytes]]:
+        for part in self.parts:
+            if part.type == "text/plain" and not self.is_attached(part):
+                yield part, self.octets(part)
+
+    @cached_property
+    def surveys(self) -> tuple[tuple[Page, Survey], ...]:
+        """What the addresses of each page come to."""
+        return tuple((page, survey(page)) for page in self.pages)
+
+    @cached_property
+    def _authorities(self) -> set[Authority]:
+        in_text = {target.authority for target in find_targets((), self._texts).values()}
+        return in_text.union(*(found.authorities for _, found in self.surveys))
+
+    def targets_of(self, is_wanted: Callable[[Authority], bool]) -> Iterator[Target]:
+        """Yield the web addresses of some authorities, asked about each of those once."""
+        wanted = {each for each in self._authorities if is_wanted(each)}
+        for target in self.targets.values() if wanted else ():
+            if target.authority in wanted:
+                yield target
 
     def is_attached(self, part: Part) -> bool:
         """Say whether a part is a file, not a body."""

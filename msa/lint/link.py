@@ -33,6 +33,7 @@ _SHOWN_URL = re.compile(
     r"(?:(?:https?://)(?:[^\s/@]{0,100}@)?|(?=www\.))([a-z0-9.-]{1,253})(?::\d{1,5})?(?:[/?#]\S*)?",
     re.IGNORECASE,
 )
+_MAY_SHOW_URL = re.compile(r"://|www\.", re.IGNORECASE)
 _SECOND_LEVEL = words("ac co com edu gov net or org")  # of countries: co.uk, com.au
 _UNSUBSCRIBE = words(
     "unsubscri opt-out optout opt_out preferences abmelden abbestell austragen désabonn desabonn"
@@ -57,11 +58,9 @@ def link_malformed(draft: Draft) -> Iterator[Flaw]:
 
     Build links from a configured base address, never from the current request.
     """
-    for page in draft.pages:
+    for page, found in draft.surveys:
         names: set[str] | None = None
-        for reference in page.references[:MAX_TARGETS]:
-            if reference.url in draft.targets:
-                continue
+        for reference in found.strange:
             if reference.attribute == "srcset" or _UNFILLED.search(reference.url):
                 continue
             flaw = _malformed(reference)
@@ -115,10 +114,9 @@ def development_host(draft: Draft) -> Iterator[Flaw]:
 
     Take the base address of links from the configuration, and check it where you deploy.
     """
-    for target in draft.targets.values():
-        if is_development(target.authority.host):
-            text = f"the address {_shown(target.url)} leads to a development host"
-            yield draft.flaw(text, *target.span(draft.message), target.part)
+    for target in draft.targets_of(lambda authority: is_development(authority.host)):
+        text = f"the address {_shown(target.url)} leads to a development host"
+        yield draft.flaw(text, *target.span(draft.message), target.part)
 
 
 @lru_cache(maxsize=512)
@@ -148,6 +146,8 @@ def shows_another(draft: Draft) -> Iterator[Flaw]:
     Let links read "Your order", not an address, or track on a host of your own domain.
     """
     for page in draft.pages:
+        if not _MAY_SHOW_URL.search(page.link_texts):
+            continue
         for reference in islice(page.links, MAX_TARGETS):
             shown = _SHOWN_URL.fullmatch(reference.text)
             host = "" if shown is None else host_of(reference.url)
@@ -180,10 +180,8 @@ def runs_code(draft: Draft) -> Iterator[Flaw]:
 
     Link to a page on your site. An image as data: is another matter, see BOD005.
     """
-    for page in draft.pages:
-        for reference in page.references[:MAX_TARGETS]:
-            if reference.url in draft.targets:
-                continue
+    for page, found in draft.surveys:
+        for reference in found.strange:
             scheme = _SCHEME.match("".join(reference.url[:40].split()))
             name = "" if scheme is None else scheme[1].lower()
             if name not in _ACTIVE or (name == "data" and not reference.is_link):
@@ -208,13 +206,14 @@ def suspicious(draft: Draft) -> Iterator[Flaw]:
 
     Use https and your own name; make short links on your own domain.
     """
-    for target in draft.targets.values():
-        if is_development(target.authority.host):
-            continue  # LNK002 says so
-        why = _suspicion(target.authority)
-        if why is not None:
-            text = f"the address {_shown(target.url)} {why}"
-            yield draft.flaw(text, *target.span(draft.message), target.part)
+    for target in draft.targets_of(_is_suspicious):
+        text = f"the address {_shown(target.url)} {_suspicion(target.authority)}"
+        yield draft.flaw(text, *target.span(draft.message), target.part)
+
+
+def _is_suspicious(authority: Authority) -> bool:
+    # Of a development host LNK002 tells.
+    return not is_development(authority.host) and _suspicion(authority) is not None
 
 
 @lru_cache(maxsize=512)

@@ -143,9 +143,7 @@ def image_without_alt(draft: Draft) -> Iterator[Flaw]:
     Write alt and width on every image. An empty alt is right for lines, spacers and counters.
     """
     for page in draft.pages:
-        for element in page.elements if "img" in page.tags else ():
-            if element.tag != "img":
-                continue
+        for element in page.named("img"):
             attributes = element.attributes
             if "alt" not in attributes:
                 text = f"the image {_shown(attributes.get('src', ''))} has no alt attribute"

@@ -1,7 +1,7 @@
 """The web addresses of a message, in its HTML and in its text, taken apart once for all rules."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
@@ -21,6 +21,10 @@ _WEB = re.compile(
     r"([Hh][Tt][Tt][Pp][Ss]?)://(?:([^/?#@\s]*)@)?(\[[0-9A-Fa-f:.]{2,45}\]|[^/?#:@\s\"<>\\^`{|}\[\]]+)"
     r"(?::(\d{1,5}))?(?:[/?#][^\s\"<>\\^`{|}]*)?"
 )
+# Text of addresses, each on a line, that have no character which no address may have, and how far
+# each goes that is of the web.
+_SOUND = re.compile(r"[\n!#-;=?-\[\]_a-z~]*+")
+_ORIGIN = re.compile(r"^[Hh][Tt][Tt][Pp][Ss]?://[^/?#\n]*", re.MULTILINE)
 
 
 class Authority(NamedTuple):
@@ -74,6 +78,40 @@ def _all_targets(pages: Iterable[Page], texts: Iterable[tuple[Part, bytes]]) -> 
             taken = _WEB.fullmatch(found[0].rstrip(_TRAILING).decode("latin-1"))
             if taken is not None:
                 yield Target(taken[0], _authority(*taken.groups()), part, None, None, found.start())
+
+
+class Survey(NamedTuple):
+    """What the addresses of a page come to."""
+
+    authorities: frozenset[Authority]  # whom its web addresses name; maybe too many
+    strange: Sequence[Reference]  # of the first MAX_TARGETS references, those of no web address
+
+
+def survey(page: Page) -> Survey:
+    """Look at all addresses at once: those of usual mail name a few hosts, and all are sound."""
+    text = "\n".join(page.urls)
+    origins = _ORIGIN.findall(text)
+    taken = [_WEB.fullmatch(origin, 0, MAX_URL) for origin in dict.fromkeys(origins)]
+    if not (_SOUND.fullmatch(text) and all(taken)):
+        return survey_each(page)
+    authorities = frozenset(_authority(*each.groups()) for each in taken if each is not None)
+    if len(origins) == len(page.urls):
+        return Survey(authorities, ())
+    references = page.references[:MAX_TARGETS]
+    return Survey(authorities, [each for each in references if not _ORIGIN.match(each.url)])
+
+
+def survey_each(page: Page) -> Survey:
+    """Look at each address by itself."""
+    strange: list[Reference] = []
+    authorities: set[Authority] = set()
+    for n, reference in enumerate(page.references):
+        taken = _WEB.fullmatch(reference.url, 0, MAX_URL)
+        if taken is not None:
+            authorities.add(_authority(*taken.groups()))
+        elif n < MAX_TARGETS:
+            strange.append(reference)
+    return Survey(frozenset(authorities), strange)
 
 
 # A newsletter has a hundred links to one site.

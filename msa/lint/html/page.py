@@ -6,7 +6,17 @@ from functools import cached_property
 from typing import cast
 
 from msa.lint.html.css import Css, read_sheet
-from msa.lint.html.reader import Broken, Element, Hidden, Place, Reader, Reference, Sheet
+from msa.lint.html.reader import (
+    MAX_LINK_TEXT,
+    Broken,
+    Element,
+    Hidden,
+    Place,
+    Reader,
+    Reference,
+    Sheet,
+    element_of,
+)
 from msa.message.charset import UNDECLARED, codec_name
 from msa.message.decoding import encoded_offsets
 from msa.message.tree import Message, Part, Span
@@ -26,26 +36,31 @@ class Page:
         self._source, self._codec = _decoded(data, part.charset or UNDECLARED)
         reader = Reader()
         reader.read(self._source)
-        self.elements: list[Element] = reader.elements
+        self.attribute_names: set[str] = reader.attribute_names
         self.texts: list[str | Hidden] = reader.texts  # in order
         self.hides: bool = reader.hides  # some of the texts
-        self.styles: list[tuple[Element, Css]] = reader.styles
         self.broken: list[Broken] = reader.broken
         self.has_doctype: bool = reader.has_doctype
         self.title: str | None = reader.title
         self.caps: list[str] = reader.caps
+        self._tokens = reader.tokens
         self._sheets = reader.sheets
-        self._references = reader.references
+        self._styles = reader.styles
+        self._addresses = reader.addresses
+
+    @cached_property
+    def elements(self) -> list[Element]:
+        """The start tags in order; dear, so ask for `tags` or `attribute_names` before."""
+        return [element_of(token) for token in self._tokens]
+
+    def named(self, tag: str) -> list[Element]:
+        """Return the elements of one name."""
+        return [element_of(token) for token in self._tokens if token.tag == tag]
 
     @cached_property
     def tags(self) -> set[str]:
         """Which elements there are, so that rules need not look at each."""
-        return {element.tag for element in self.elements}
-
-    @cached_property
-    def attribute_names(self) -> set[str]:
-        """Which attributes there are."""
-        return set().union(*[element.attributes for element in self.elements if element.attributes])
+        return {token.tag or "" for token in self._tokens}
 
     @cached_property
     def text(self) -> str:
@@ -60,11 +75,41 @@ class Page:
         return [(sheet, read_sheet(sheet.text)) for sheet in self._sheets]
 
     @cached_property
+    def styles(self) -> list[tuple[Element, Css]]:
+        """The style attributes, read; each text once, or a few times."""
+        return [(element_of(token), css) for token, css in self._styles]
+
+    @cached_property
     def references(self) -> list[Reference]:
         """All addresses, those in style sheets and style attributes at the end."""
-        return [*self._references, *self._in_css()]
+        found = [
+            Reference(url, element_of(token), name, " ".join(shown.split())[:MAX_LINK_TEXT])
+            for url, token, name, shown in self._addresses
+        ]
+        return [*found, *self._in_css]
 
-    def _in_css(self) -> Iterator[Reference]:
+    @cached_property
+    def urls(self) -> list[str]:
+        """What the references refer to; for rules that can tell from it that nothing is wrong."""
+        urls = [url for url, _, _, _ in self._addresses]
+        return [*urls, *(reference.url for reference in self._in_css)]
+
+    @cached_property
+    def loaded(self) -> str:
+        """What is loaded, not followed: the addresses but for those of links, each on a line."""
+        urls = [url for url, _, name, _ in self._addresses if name != "href"]
+        return "\n".join([*urls, *(reference.url for reference in self._in_css)])
+
+    @cached_property
+    def link_texts(self) -> str:
+        """What the links show, as written, each on lines of its own."""
+        return "\n".join([shown for _, _, name, shown in self._addresses if name == "href"])
+
+    @cached_property
+    def _in_css(self) -> list[Reference]:
+        return [*self._css_references()]
+
+    def _css_references(self) -> Iterator[Reference]:
         for element, css in self.styles:
             for url in css.urls:
                 yield Reference(url.url.strip(), element, "style")

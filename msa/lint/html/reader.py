@@ -4,8 +4,7 @@ What a browser repairs silently is repaired here as far as it matters for what a
 """
 
 from collections import Counter
-from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from msa.lint.html.css import Colour, Css, Looks, colour_of, read_style
 from msa.lint.html.features import words
@@ -49,7 +48,6 @@ _END_TAG = "x-end"
 _END = f"<{_END_TAG}>"  # read after the text; it goes lost in a tag or comment that isn't closed
 _RARE_LOOKS = frozenset(("bgcolor", "background", "hidden", "color"))
 _LOOK_ATTRIBUTES = _RARE_LOOKS | {"style"}
-_NOTHING: dict[str, str] = {}
 _RAW = words("iframe noembed noframes plaintext script style textarea title xmp")
 _FOREIGN = frozenset(("svg", "math"))
 
@@ -94,6 +92,11 @@ class Element(NamedTuple):
     def place(self) -> Place:
         """Where it begins."""
         return Place(self.line, self.column)
+
+
+def element_of(token: "Token") -> Element:
+    """Return a start tag; most are never asked for."""
+    return Element(token.tag or "", dict(token.attrs or ()), token.line, token.col)
 
 
 class Reference(NamedTuple):
@@ -142,13 +145,12 @@ class _Looks(NamedTuple):
 
 
 # An open element: its tag, where it began, and what applies inside.
-_Open = tuple[str, Element, _Looks]
+_Open = tuple[str, "Token", _Looks]
+# An address as it is found: the start tag, the attribute, and what a link shows, as written.
+Address = tuple[str, "Token", str, str]
 
 _PLAIN = _Looks(False, False, None, None, True)
-_OUTSIDE: _Open = ("", Element("", {}, 1, 0), _PLAIN)
-# A tuple is made in a third of the time without the named tuple's own constructor.
-_element = partial(tuple.__new__, Element)
-_reference = partial(tuple.__new__, Reference)
+_OUTSIDE: _Open = ("", cast("Token", None), _PLAIN)  # nobody asks where it began
 _SAYS_NOTHING = Looks()
 
 
@@ -159,19 +161,21 @@ class Reader:
     """
 
     def __init__(self) -> None:
-        self.elements: list[Element] = []
+        self.tokens: list[Token] = []  # the start tags
+        self.attribute_names: set[str] = set()
         self.texts: list[str | Hidden] = []
         self.hides = False  # some of the texts are `Hidden`
-        self.references: list[Reference] = []
+        self.addresses: list[Address] = []
         self.sheets: list[Sheet] = []
-        self.styles: list[tuple[Element, Css]] = []  # each text once, or a few times
+        self.styles: list[tuple[Token, Css]] = []  # each text once, or a few times
         self.broken: list[Broken] = []
         self.has_doctype = False
         self.title: str | None = None
         self.caps: list[str] = []  # limits that were hit: "elements", "styles"
         self._open: list[_Open] = [_OUTSIDE]
         self._forgotten: Counter[str] = Counter()  # closed by others; their end tags are no news
-        self._link: Element | None = None
+        self._link: Token | None = None
+        self._link_url = ""
         self._link_texts: list[str] = []
         self._styles_left = MAX_STYLES
         self._known: dict[tuple[object, ...], _Looks] = {}
@@ -200,7 +204,7 @@ class Reader:
 
     def _starts(self, token: "Token") -> None:
         tag = token.tag or ""
-        if len(self.elements) >= MAX_ELEMENTS or tag == _END_TAG:
+        if len(self.tokens) >= MAX_ELEMENTS or tag == _END_TAG:
             self._is_full = self._is_full or tag != _END_TAG
             return
         opened = self._open
@@ -212,26 +216,31 @@ class Reader:
             self.texts.append("\n")
         looks = opened[-1][2]
         pairs = token.attrs
-        element = _element((tag, dict(pairs) if pairs else _NOTHING, token.line, token.col))
         if pairs:
-            looks = self._attributes(element, addresses, looks)
-        self.elements.append(element)
+            looks = self._attributes(token, dict(pairs), addresses, looks)
+        self.tokens.append(token)
         if not is_void and not (token.self_closing and (":" in tag or self._in_foreign(tag))):
-            opened.append((tag, element, looks))
+            opened.append((tag, token, looks))
 
-    def _attributes(self, element: Element, addresses: tuple[str, ...], above: _Looks) -> _Looks:
+    def _attributes(
+        self,
+        token: "Token",
+        attributes: dict[str, str],
+        addresses: tuple[str, ...],
+        above: _Looks,
+    ) -> _Looks:
         """Take the addresses of an element, and return what applies inside it."""
-        attributes = element.attributes
+        self.attribute_names.update(attributes)
         if addresses:
-            self._addresses(element, addresses)
+            self._addresses(token, attributes, addresses)
         elif self._link is not None and "alt" in attributes:
             self._link_texts.append(attributes["alt"])
         if _LOOK_ATTRIBUTES.isdisjoint(attributes):
             return above
         if "background" in attributes:
             url = _address(attributes["background"])
-            self.references.append(Reference(url, element, "background"))
-        return self._looks(element, above)
+            self.addresses.append((url, token, "background", ""))
+        return self._looks(token, attributes, above)
 
     def _ends(self, token: "Token") -> None:
         tag = token.tag or ""
@@ -274,12 +283,14 @@ class Reader:
                 self._flaw(f"</{tag}> closes nothing", Place(token.line, token.col))
             return
         while True:
-            name, element, _ = self._open.pop()
+            name, start, _ = self._open.pop()
             if name == tag:
                 return
             if name not in OPTIONAL:
                 self._forgotten[name] += 1
-                self._flaw(f"<{name}> is still open where </{tag}> stands", element.place)
+                self._flaw(
+                    f"<{name}> is still open where </{tag}> stands", Place(start.line, start.col)
+                )
 
     def _unshown(self, tag: str, data: str, token: "Token") -> None:
         data = data.removesuffix(_END)
@@ -289,29 +300,27 @@ class Reader:
         elif tag == "title" and self.title is None and not self._in_foreign(tag):
             self.title = data
 
-    def _looks(self, element: Element, above: _Looks) -> _Looks:
+    def _looks(self, token: "Token", attributes: dict[str, str], above: _Looks) -> _Looks:
         """Return what applies inside an element; found out once for the same attributes."""
-        attributes = element.attributes
         key: tuple[object, ...] = (attributes.get("style"), id(above))
         if not _RARE_LOOKS.isdisjoint(attributes):
-            key = (*key, element.tag == "font", *map(attributes.get, _RARE_LOOKS))
+            key = (*key, token.tag == "font", *map(attributes.get, _RARE_LOOKS))
         known = self._known.get(key)
         if known is None:
-            looks = self._looks_of(element, above)
+            looks = self._looks_of(token, attributes, above)
             # Equal ones are made one, so that what stands inside is found out once, too.
             known = self._known[key] = self._distinct.setdefault(looks, looks)
         return known
 
-    def _looks_of(self, element: Element, above: _Looks) -> _Looks:
-        attributes = element.attributes
+    def _looks_of(self, token: "Token", attributes: dict[str, str], above: _Looks) -> _Looks:
         hidden, tiny, colour, ground, _ = above
         if "bgcolor" in attributes:
             ground = colour_of(attributes["bgcolor"][:40]) or ground
-        if "color" in attributes and element.tag == "font":
+        if "color" in attributes and token.tag == "font":
             colour = colour_of(attributes["color"][:40]) or colour
         if "background" in attributes:
             ground = ()
-        said = self._style(element)
+        said = self._style(token, attributes.get("style", ""))
         hidden = hidden or said.hides or "hidden" in attributes
         tiny = tiny if said.tiny is None else said.tiny
         colour = said.colour or colour
@@ -319,12 +328,11 @@ class Reader:
         shows = not (hidden or tiny or (colour is not None and colour == ground))
         return _Looks(hidden, tiny, colour, ground, shows)
 
-    def _style(self, element: Element) -> Looks:
-        style = element.attributes.get("style", "")
+    def _style(self, token: "Token", style: str) -> Looks:
         if not style or not self._may_read(len(style)):
             return _SAYS_NOTHING
         css = read_style(style)
-        self.styles.append((element, css))
+        self.styles.append((token, css))
         return css.looks
 
     def _may_read(self, size: int) -> bool:
@@ -333,12 +341,14 @@ class Reader:
         self._styles_left -= size
         return self._styles_left >= 0
 
-    def _addresses(self, element: Element, names: tuple[str, ...]) -> None:
-        attributes = element.attributes
-        if element.tag == "a":
+    def _addresses(
+        self, token: "Token", attributes: dict[str, str], names: tuple[str, ...]
+    ) -> None:
+        if token.tag == "a":
             self._finish_link()
             if "href" in attributes:
-                self._link = element
+                self._link = token
+                self._link_url = _address(attributes["href"])
             return
         if self._link is not None and "alt" in attributes:
             self._link_texts.append(attributes["alt"])
@@ -346,16 +356,14 @@ class Reader:
             value = attributes.get(name)
             if value is not None:
                 for url in _candidates(value) if name == "srcset" else (_address(value),):
-                    self.references.append(_reference((url, element, name, "")))
+                    self.addresses.append((url, token, name, ""))
 
     def _finish_link(self) -> None:
-        element, self._link = self._link, None
-        if element is None:
-            return
-        shown = " ".join("".join(self._link_texts).split())[:MAX_LINK_TEXT]
-        self._link_texts.clear()
-        url = _address(element.attributes["href"])
-        self.references.append(_reference((url, element, "href", shown)))
+        token, self._link = self._link, None
+        if token is not None:
+            shown = "".join(self._link_texts)
+            self._link_texts.clear()
+            self.addresses.append((self._link_url, token, "href", shown))
 
     def _finish(self, last: "Token | None") -> None:
         self._finish_link()
@@ -367,9 +375,9 @@ class Reader:
         if last is None or (last.tag != _END_TAG and innermost not in _RAW):
             place = Place(1, 0) if last is None else Place(last.line, last.col)
             self._flaw("after this the HTML ends inside a tag or a comment", place)
-        for name, element, _ in self._open[1:]:
+        for name, start, _ in self._open[1:]:
             if name not in OPTIONAL:
-                self._flaw(f"<{name}> is never closed", element.place)
+                self._flaw(f"<{name}> is never closed", Place(start.line, start.col))
 
     def _flaw(self, text: str, place: Place) -> None:
         if len(self.broken) < MAX_MISNESTED:
