@@ -31,7 +31,7 @@ app = typer.Typer(
 )
 clock_app = typer.Typer(no_args_is_help=True, help="Read and move the clock of a running sandbox.")
 settings_app = typer.Typer(no_args_is_help=True, help="Show the settings.")
-zones_app = typer.Typer(no_args_is_help=True, help="Check zone files.")
+zones_app = typer.Typer(no_args_is_help=True, help="Check zone files, and make one.")
 app.add_typer(clock_app, name="clock")
 scenarios_app = typer.Typer(
     no_args_is_help=True, help="Check scenario files, and explain what they do."
@@ -445,6 +445,25 @@ def zones_check(
 
     if not check(files, print):
         raise typer.Exit(1)
+
+
+@zones_app.command("export")
+@with_settings("database", "data")
+def zones_export(
+    settings: Settings,
+    _origins: Origins,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="zone file; default: stdout")
+    ] = None,
+) -> None:
+    """Write what name servers answered (SANDBOX_MTA_UNKNOWN_DOMAINS=lookup) as a zone file.
+
+    With it in SANDBOX_MTA_ZONES mail is routed the same way again, and nobody is asked.
+    """
+    from sandbox_mta.app.reading import export_zone
+
+    count = asyncio.run(export_zone(settings, output))
+    _say(f"{count} answer{'' if count == 1 else 's'}")
 
 
 def _shown(name: str, value: Any) -> Any:

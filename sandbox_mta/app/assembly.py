@@ -23,6 +23,7 @@ from msa.options import Login
 from msa.server import Listening
 from sandbox_mta import logs
 from sandbox_mta.app import banner, faults, kafka, retention, space, telling, zones
+from sandbox_mta.app.answers import Answers
 from sandbox_mta.app.control import Control
 from sandbox_mta.app.late import Late
 from sandbox_mta.app.scenarios import ScenarioFile
@@ -109,6 +110,7 @@ class Sandbox:
         self._bridge: Bridge | None = None
         self._submitter: SmtpSubmitter | None = None
         self._web: WebServer | None = None
+        self._answers: Answers | None = None
         self._ending = asyncio.Event()
         self.stages: dict[str, Stage] = {
             "store": store.watch,
@@ -138,7 +140,11 @@ class Sandbox:
 
     async def _make_mta(self) -> None:
         files = zones.ZoneFiles([Path(path) for path in self._settings.zones])
-        router = await asyncio.to_thread(zones.router_of, self._settings, files)
+        answers = Answers(self._store.dns_answers.keep)
+        router = await asyncio.to_thread(zones.router_of, self._settings, files, answers.told)
+        if self._settings.unknown_domains == "lookup":
+            self._answers = answers
+            self.stages["answers"] = answers.run
         if self._settings.zones:
             self.stages["zones"] = lambda: zones.follow(files, router.use)
         scenario = Scenario()
@@ -260,6 +266,8 @@ class Sandbox:
         if self._worker is not None:
             self._worker.stop()
         await self._store.deliveries.flush()
+        if self._answers is not None:
+            await self._answers.flush()
 
     async def close(self) -> None:
         """Give back everything; what is not committed by now stays for the next start."""

@@ -10,8 +10,10 @@ from typing import BinaryIO
 
 from sandbox_mta import dump as writing
 from sandbox_mta.app.trouble import Trouble
+from sandbox_mta.mta.recorded import master_file
 from sandbox_mta.settings import Settings
 from sandbox_mta.store.database import Database, StoreError, parse_url
+from sandbox_mta.store.dns_answers import DnsAnswers
 from sandbox_mta.store.inbox import Inbox
 from sandbox_mta.store.migrations import migrate as migrate_store
 from sandbox_mta.store.query import Query, QueryError, parse_query
@@ -101,16 +103,35 @@ def _opened(output: Path | None) -> AbstractContextManager[BinaryIO]:
         raise Trouble(f"can't write {output}: {error.strerror}") from None
 
 
+async def export_zone(settings: Settings, output: Path | None) -> int:
+    """Write what name servers answered as a master file; returns how many answers those are.
+
+    Raises `Trouble`.
+    """
+    async with _database(settings) as database:
+        answers = await DnsAnswers(database).all()
+    with _opened(output) as to:
+        to.write(master_file(answers).encode())
+        to.flush()
+    return len(answers)
+
+
 @asynccontextmanager
 async def open_inbox(settings: Settings) -> AsyncIterator[Inbox]:
     """Open the inbox of a database, which must be there; raises `Trouble`."""
+    async with _database(settings) as database:
+        yield Inbox(database)
+
+
+@asynccontextmanager
+async def _database(settings: Settings) -> AsyncIterator[Database]:
     try:
         address = parse_url(settings.database, settings.data)
         if address.dialect == "sqlite" and not address.path.exists():
             raise Trouble(f"there is no database {address.path}; name another with --data")
         database = Database(address)
         try:
-            yield Inbox(database)
+            yield database
         finally:
             await database.close()
     except StoreError as error:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from sandbox_mta.app.trouble import CantStart
 from sandbox_mta.mta.mx import Router
-from sandbox_mta.mta.zone import Nowhere, Zone, faults_of, sim_zone
+from sandbox_mta.mta.recorded import LookedUp
+from sandbox_mta.mta.zone import Names, Nowhere, Zone, faults_of, sim_zone
 from sandbox_mta.mta.zone_files import ZoneFileError, files_of, read_zones, remarks
+from sandbox_mta.outbound.live_dns import LiveNames, NoDns
 from sandbox_mta.settings import Settings
 
 EVERY_S = 1.0  # between two looks at the files
@@ -45,19 +47,32 @@ def _signature(paths: Sequence[Path]) -> Iterator[object]:
         yield str(error)
 
 
-def router_of(settings: Settings, files: ZoneFiles) -> Router:
-    """Make the router of a sandbox; raises `CantStart`."""
+def router_of(
+    settings: Settings, files: ZoneFiles, told: Callable[[LookedUp], None] = lambda _: None
+) -> Router:
+    """Make the router of a sandbox; `told` hears what name servers answer. Raises `CantStart`."""
     try:
         zones = files.read() if settings.zones else None
-    except ZoneFileError as error:
+        unknown = _unknown(settings.unknown_domains, told)
+    except (ZoneFileError, NoDns) as error:
         raise CantStart(str(error)) from None
     return Router(
         zones,
         hostname=settings.hostname,
         policy=settings.dns_policy,
-        unknown=Nowhere() if settings.unknown_domains == "nxdomain" else None,
+        unknown=unknown,
         faults=faults_of(settings.dns_faults),
     )
+
+
+def _unknown(setting: str, told: Callable[[LookedUp], None]) -> Names | None:
+    """Return what answers for domains in no zone; None: they have exchangers that are made up."""
+    if setting == "accept":
+        return None
+    if setting == "nxdomain":
+        return Nowhere()
+    log.warning("mail is routed by name servers: domains of recipients leave this machine")
+    return LiveNames(told)
 
 
 async def follow(

@@ -15,6 +15,7 @@ from sandbox_mta.events.outbox import Channel
 from sandbox_mta.store.clock_states import ClockStates
 from sandbox_mta.store.database import Address, Database, Unavailable
 from sandbox_mta.store.deliveries import Deliveries
+from sandbox_mta.store.dns_answers import DnsAnswers
 from sandbox_mta.store.events import Events
 from sandbox_mta.store.inbox import Inbox
 from sandbox_mta.store.lint_feed import LintFeed
@@ -81,6 +82,7 @@ class Store:
         self.sessions = Sessions(self.writer)
         self.events = Events(self.database, self.writer, instance)
         self.inbox = Inbox(self.database, self.writer)
+        self.dns_answers = DnsAnswers(self.database, self.writer)
         self.lint = LintFeed(address, self.writer, self.database, lint_options, fixes_as=fixes_as)
         self.deliveries.subscribe(self.lint.arrived)
 

@@ -35,6 +35,9 @@ Ascii = String(64).with_variant(mysql.VARCHAR(64, charset="ascii", collation="as
 Path = String(512).with_variant(
     mysql.VARCHAR(512, charset="utf8mb4", collation="utf8mb4_bin"), "mysql"
 )
+Domain = String(253).with_variant(
+    mysql.VARCHAR(253, charset="ascii", collation="ascii_bin"), "mysql"
+)
 # Kafka's topics differ by case too, and have no other characters.
 Topic = String(249).with_variant(
     mysql.VARCHAR(249, charset="ascii", collation="ascii_bin"), "mysql"
@@ -323,6 +326,18 @@ template_versions = Table(
     Column("version", Ascii, primary_key=True, comment="hash of all sources"),
     Column("sources", Words, nullable=False, comment="JSON: {file name: text}"),
     Column("first_used_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+    **_MYSQL,
+)
+
+dns_answers = Table(
+    "dns_answers",
+    metadata,
+    Column("name", Domain, primary_key=True, comment="that was asked for"),
+    Column("rdtype", String(10), primary_key=True, comment="MX, A or AAAA"),
+    Column("result", String(10), nullable=False, comment="see Result in mta/zone.py"),
+    Column("records", Words, nullable=False, comment="lines of a master file (RFC 1035)"),
+    Column("asked_at", BigInteger, nullable=False, comment="real time"),
     sqlite_with_rowid=False,
     **_MYSQL,
 )

@@ -3,17 +3,22 @@
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from sandbox_mta.app.answers import Answers
 from sandbox_mta.app.trouble import CantStart
 from sandbox_mta.app.zones import ZoneFiles, follow, router_of
 from sandbox_mta.cli import app
 from sandbox_mta.mta.mx import Route, Router
+from sandbox_mta.mta.recorded import LookedUp
+from sandbox_mta.mta.zone import Result
 from sandbox_mta.settings import SettingsError, load
+from sandbox_mta.store import open_store
 
 GOOD = "@ MX 10 mx1\nmx1 A 192.0.2.1\n"
 OTHER = "@ MX 10 mx2\nmx2 A 192.0.2.2\n"
@@ -134,3 +139,34 @@ def test_every_broken_file_is_told_and_what_is_odd(file: Path) -> None:
     first, second = done.output.splitlines()
     assert first.startswith(f"{broken}:1: ")
     assert second.startswith(f"warning: {odd}: ")
+
+
+async def test_recorded_answers_are_written_out_as_a_zone_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SANDBOX_MTA_DATA", str(tmp_path))
+    record = "a.example. 60 IN MX 10 x.example."
+    at = datetime(2026, 11, 25, tzinfo=UTC)
+    store = await open_store("sqlite:///sandbox.db", folder=tmp_path, instance="test")
+    await store.dns_answers.keep([LookedUp("a.example", "MX", Result.FOUND, (record,), at)])
+    await store.close()
+
+    done = await asyncio.to_thread(CliRunner().invoke, app, ["zones", "export"])
+
+    assert done.exit_code == 0
+    assert record in done.stdout.splitlines()
+    assert done.stderr == "1 answer\n"
+
+
+async def test_answers_without_a_database_are_lost_and_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def unavailable(_: Iterable[LookedUp]) -> None:
+        raise ConnectionError("no database")
+
+    answers = Answers(unavailable)
+    answers.told(LookedUp("a.example", "MX", Result.NXDOMAIN, (), datetime.now(UTC)))
+
+    await answers.flush()
+
+    assert "answers of name servers are not recorded (1): no database" in caplog.text
