@@ -143,12 +143,12 @@ def image_without_alt(draft: Draft) -> Iterator[Flaw]:
     Write alt and width on every image. An empty alt is right for lines, spacers and counters.
     """
     for page in draft.pages:
-        for element in page.named("img"):
+        for element in page.lacking("img", ("alt",), ("width", "height", "style", "class")):
             attributes = element.attributes
             if "alt" not in attributes:
                 text = f"the image {_shown(attributes.get('src', ''))} has no alt attribute"
                 yield draft.flaw(text, *page.element_span(element), page.part)
-            elif not attributes.keys() & {"width", "height", "style", "class"}:
+            else:
                 text = f"nothing says how large the image {_shown(attributes.get('src', ''))} is"
                 span = page.element_span(element)
                 yield draft.flaw(text, *span, page.part, severity=Severity.INFO)

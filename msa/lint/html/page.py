@@ -1,9 +1,9 @@
 """An HTML body as rules see it: what `Reader` found, and the octets where each of it stands."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from msa.lint.html.css import Css, read_sheet
 from msa.lint.html.reader import (
@@ -20,6 +20,9 @@ from msa.lint.html.reader import (
 from msa.message.charset import UNDECLARED, codec_name
 from msa.message.decoding import encoded_offsets
 from msa.message.tree import Message, Part, Span
+
+if TYPE_CHECKING:
+    from turbohtml import Token
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _TAG_END = re.compile(r"[^>\"']*(?:(?:\"[^\"]*\"|'[^']*')[^>\"']*)*>?")
@@ -53,9 +56,13 @@ class Page:
         """The start tags in order; dear, so ask for `tags` or `attribute_names` before."""
         return [element_of(token) for token in self._tokens]
 
-    def named(self, tag: str) -> list[Element]:
-        """Return the elements of one name."""
-        return [element_of(token) for token in self._tokens if token.tag == tag]
+    def lacking(self, tag: str, *groups: Sequence[str]) -> list[Element]:
+        """Return the elements of one name that have no attribute of some group."""
+        return [
+            element_of(token)
+            for token in self._tokens
+            if token.tag == tag and not all(_has_one(token, group) for group in groups)
+        ]
 
     @cached_property
     def tags(self) -> set[str]:
@@ -169,6 +176,13 @@ class Page:
         if len(self._source) == len(self._data):
             return index
         return len(self._source[:index].encode(self._codec, "replace"))
+
+
+def _has_one(token: "Token", names: Sequence[str]) -> bool:
+    for name in names:  # noqa: SIM110 # any() takes twice the time
+        if token.attr(name) is not None:
+            return True
+    return False
 
 
 def _decoded(data: bytes, charset: str) -> tuple[str, str]:

@@ -4,6 +4,7 @@ What a browser repairs silently is repaired here as far as it matters for what a
 """
 
 from collections import Counter
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from msa.lint.html.css import Colour, Css, Looks, colour_of, read_style
@@ -12,7 +13,7 @@ from msa.lint.html.features import words
 if TYPE_CHECKING:
     from turbohtml import Token
 
-MAX_ELEMENTS = 20_000  # of one body; a long newsletter has 2,000
+MAX_TOKENS = 50_000  # tags and texts of one body; a long newsletter has 5,000
 MAX_STYLES = 262_144  # characters of style attributes and sheets of one body
 MAX_LINK_TEXT = 200  # characters of what a link shows
 MAX_LOOKED_BACK = 50  # open elements that an end tag may close; sound HTML closes the last
@@ -47,7 +48,6 @@ _UNSHOWN = frozenset(("script", "style", "title", "template", "noframes", "head"
 _END_TAG = "x-end"
 _END = f"<{_END_TAG}>"  # read after the text; it goes lost in a tag or comment that isn't closed
 _RARE_LOOKS = frozenset(("bgcolor", "background", "hidden", "color"))
-_LOOK_ATTRIBUTES = _RARE_LOOKS | {"style"}
 _RAW = words("iframe noembed noframes plaintext script style textarea title xmp")
 _FOREIGN = frozenset(("svg", "math"))
 
@@ -171,7 +171,7 @@ class Reader:
         self.broken: list[Broken] = []
         self.has_doctype = False
         self.title: str | None = None
-        self.caps: list[str] = []  # limits that were hit: "elements", "styles"
+        self.caps: list[str] = []  # limits that were hit: "tags", "styles"
         self._open: list[_Open] = [_OUTSIDE]
         self._forgotten: Counter[str] = Counter()  # closed by others; their end tags are no news
         self._link: Token | None = None
@@ -180,7 +180,6 @@ class Reader:
         self._styles_left = MAX_STYLES
         self._known: dict[tuple[object, ...], _Looks] = {}
         self._distinct: dict[_Looks, _Looks] = {_PLAIN: _PLAIN}
-        self._is_full = False
 
     def read(self, text: str) -> None:
         """Read a body; never raises for any text."""
@@ -188,9 +187,10 @@ class Reader:
 
         start, end, doctype = TokenType.START_TAG, TokenType.END_TAG, TokenType.DOCTYPE
         said = TokenType.TEXT
-        token: Token | None = None
         # A form feed would be a line end to CSS, and none to HTML.
-        for token in tokenize(text.replace("\f", " ") + _END):
+        tokens = tokenize(text.replace("\f", " ") + _END)
+        token: Token | None = None
+        for token in islice(tokens, MAX_TOKENS):
             kind = token.type
             if kind is start:
                 self._starts(token)
@@ -200,13 +200,14 @@ class Reader:
                 self._says(token)
             elif kind is doctype:
                 self.has_doctype = True
-        self._finish(token)
+        self._finish_link()
+        if next(tokens, None) is None:
+            self._finish(token)
+        else:
+            self.caps.append("tags")
 
     def _starts(self, token: "Token") -> None:
         tag = token.tag or ""
-        if len(self.tokens) >= MAX_ELEMENTS or tag == _END_TAG:
-            self._is_full = self._is_full or tag != _END_TAG
-            return
         opened = self._open
         closes, breaks, is_void, addresses = _SHAPES.get(tag, _USUAL)
         if closes:
@@ -235,19 +236,25 @@ class Reader:
             self._addresses(token, attributes, addresses)
         elif self._link is not None and "alt" in attributes:
             self._link_texts.append(attributes["alt"])
-        if _LOOK_ATTRIBUTES.isdisjoint(attributes):
-            return above
+        style = attributes.get("style")
+        if not _RARE_LOOKS.isdisjoint(attributes):
+            return self._rare_looks(token, attributes, above)
+        return above if style is None else self._looks((style, id(above)), token, attributes, above)
+
+    def _rare_looks(self, token: "Token", attributes: dict[str, str], above: _Looks) -> _Looks:
         if "background" in attributes:
             url = _address(attributes["background"])
             self.addresses.append((url, token, "background", ""))
-        return self._looks(token, attributes, above)
+        rare = map(attributes.get, _RARE_LOOKS)
+        key = attributes.get("style"), id(above), token.tag == "font", *rare
+        return self._looks(key, token, attributes, above)
 
     def _ends(self, token: "Token") -> None:
         tag = token.tag or ""
-        if tag == "a":
-            self._finish_link()
         if tag in BLOCKS:
             self.texts.append("\n")
+        elif tag == "a":
+            self._finish_link()
         if self._open[-1][0] == tag:
             self._open.pop()
         else:
@@ -300,11 +307,14 @@ class Reader:
         elif tag == "title" and self.title is None and not self._in_foreign(tag):
             self.title = data
 
-    def _looks(self, token: "Token", attributes: dict[str, str], above: _Looks) -> _Looks:
-        """Return what applies inside an element; found out once for the same attributes."""
-        key: tuple[object, ...] = (attributes.get("style"), id(above))
-        if not _RARE_LOOKS.isdisjoint(attributes):
-            key = (*key, token.tag == "font", *map(attributes.get, _RARE_LOOKS))
+    def _looks(
+        self,
+        key: tuple[object, ...],
+        token: "Token",
+        attributes: dict[str, str],
+        above: _Looks,
+    ) -> _Looks:
+        """Return what applies inside an element; found out once for what the key says."""
         known = self._known.get(key)
         if known is None:
             looks = self._looks_of(token, attributes, above)
@@ -366,13 +376,10 @@ class Reader:
             self.addresses.append((self._link_url, token, "href", shown))
 
     def _finish(self, last: "Token | None") -> None:
-        self._finish_link()
-        if self._is_full:
-            self.caps.append("elements")
-            return
-        # The end that we put there came as the tag that it is, or inside of something.
-        innermost = self._open[-1][0]
-        if last is None or (last.tag != _END_TAG and innermost not in _RAW):
+        innermost, token, _ = self._open[-1]
+        if innermost == _END_TAG and token is last:
+            del self.tokens[-1], self._open[-1]
+        elif innermost not in _RAW:  # there our end is text
             place = Place(1, 0) if last is None else Place(last.line, last.col)
             self._flaw("after this the HTML ends inside a tag or a comment", place)
         for name, start, _ in self._open[1:]:

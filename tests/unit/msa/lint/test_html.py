@@ -10,7 +10,7 @@ import pytest
 
 from msa.lint import Draft, lint
 from msa.lint.html import Page, Reference
-from msa.lint.html.reader import MAX_ELEMENTS
+from msa.lint.html.reader import MAX_TOKENS
 
 
 def message(html: bytes, fields: str = "") -> bytes:
@@ -184,9 +184,9 @@ def test_hostile_html_is_linted_in_bearable_time(html: str) -> None:
 
 
 def test_a_limit_that_is_hit_is_told() -> None:
-    content = message(b"<br>" * (MAX_ELEMENTS + 1))
+    content = message(b"<br>" * (MAX_TOKENS + 1))
 
-    assert "too many elements" in lint(content, select=("BOD009",))[0].text
+    assert "too many tags" in lint(content, select=("BOD009",))[0].text
 
 
 def test_a_message_without_html_needs_no_html_library() -> None:
