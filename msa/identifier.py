@@ -32,3 +32,13 @@ def encode(value: int) -> str:
         value, digits = divmod(value, 3844)
         pairs.append(_PAIRS[digits])
     return "".join(reversed(pairs))
+
+
+def decode(id: str) -> int:
+    """Return the 128-bit number of an id; raises ValueError for what is none."""
+    value = 0
+    for character in id:
+        value = value * len(ALPHABET) + ALPHABET.index(character)
+    if len(id) != LENGTH or value >= 1 << 128:
+        raise ValueError(f"{id!r} is no id")
+    return value

@@ -341,7 +341,8 @@ class Settings(BaseSettings):
     )
     webhook_format: Annotated[str, AfterValidator(_webhook_format)] = Field(
         "cloudevents",
-        description="shape of what is told: `cloudevents`",
+        description="shape of what is told: `cloudevents`, or that of a provider: `ses-sns`, "
+        "`sendgrid`, `mailgun`, `postmark`, `resend`",
     )
     webhook_secret: Annotated[str, AfterValidator(_webhook_secret)] | None = Field(
         None,

@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable
 
 from sandbox_mta.events.event import StatusEvent
-from sandbox_mta.events.formats import FORMATS, House
+from sandbox_mta.events.formats import FORMATS
+from sandbox_mta.events.formats.shape import Body, House
 from sandbox_mta.events.sender import NotTaken, Unreachable
 from sandbox_mta.outbound.posting import NotPosted, Poster
 
@@ -44,14 +45,14 @@ class Webhook:
         """Post an event; raises `NotTaken` and `Unreachable`."""
         at = int(self._now_s())
         house = House(hostname=self._hostname, secret=self._secret, signed_at=at)
-        body = self._format(event, house)
-        if body is None:
-            return
-        headers = {"Content-Type": body.content_type, f"{self._prefix}-id": event.id}
-        headers[f"{self._prefix}-timestamp"] = str(at)
+        for n, body in enumerate(self._format(event, house)):
+            await self._post(body, f"{event.id}.{n}" if n else event.id, at)
+
+    async def _post(self, body: Body, id: str, at: int) -> None:
+        headers = {"Content-Type": body.content_type, **body.headers}
+        headers |= {f"{self._prefix}-id": id, f"{self._prefix}-timestamp": str(at)}
         if self._secret:
-            signed = signature(self._secret, event.id, at, body.octets)
-            headers[f"{self._prefix}-signature"] = signed
+            headers[f"{self._prefix}-signature"] = signature(self._secret, id, at, body.octets)
         try:
             status = await self._poster.post(body.octets, headers)
         except NotPosted as error:
