@@ -14,11 +14,14 @@ _END = re.compile(rb"\n\r?\n")
 
 
 class Summary(NamedTuple):
-    """Three header values for people: one line each, "" when the field is missing."""
+    """Three header values for people, one line each, "" when the field is missing; and whether the
+    message says itself what is to become of it.
+    """
 
     author: str
     subject: str
     message_id: str
+    asks_outcome: bool  # by a field X-Sandbox-Outcome
 
 
 def summarise(content: bytes) -> Summary:
@@ -27,12 +30,12 @@ def summarise(content: bytes) -> Summary:
     stop = 0 if content[:2] in (b"\r\n", b"\n") else MAX_HEADER if end is None else end.end()
     # Searched as a whole, since a pattern that tries every line takes 8 us more.
     header = b"\n" + content[:stop].lower()
-    return Summary(
-        *(
-            decode_words(_value(content, header, name)[: 8 * MAX_SUMMARY])[:MAX_SUMMARY]
-            for name in (b"\nfrom", b"\nsubject", b"\nmessage-id")
-        )
+    author, subject, message_id = (
+        decode_words(_value(content, header, name)[: 8 * MAX_SUMMARY])[:MAX_SUMMARY]
+        for name in (b"\nfrom", b"\nsubject", b"\nmessage-id")
     )
+    asks_outcome = bool(_value(content, header, b"\nx-sandbox-outcome"))
+    return Summary(author, subject, message_id, asks_outcome)
 
 
 def _value(content: bytes, header: bytes, name: bytes) -> bytes:

@@ -33,6 +33,7 @@ from sandbox_mta.data_folder import DataFolder
 from sandbox_mta.listeners import CantListen, bind, explain, reachable, split
 from sandbox_mta.mta.clock import ClockKeeper, parse_mode
 from sandbox_mta.mta.scenario import Scenario
+from sandbox_mta.mta.scenario.memory import MAX_NOTES, Memory
 from sandbox_mta.mta.schedule import named
 from sandbox_mta.mta.worker import Worker
 from sandbox_mta.settings import Settings
@@ -147,7 +148,7 @@ class Sandbox:
             self.stages["answers"] = answers.run
         if self._settings.zones:
             self.stages["zones"] = lambda: zones.follow(files, router.use)
-        scenario = Scenario()
+        scenario = Scenario(memory=Memory(await self._store.notes.load_notes(MAX_NOTES)))
         if self._settings.scenarios is not None:
             self.stages["scenarios"] = ScenarioFile(self._settings.scenarios, scenario).watch
         worker = Worker(
@@ -156,6 +157,7 @@ class Sandbox:
             router=router,
             schedule=named(self._settings.schedule),
             scenario=scenario,
+            notes=self._store.notes,
             hostname=self._settings.hostname,
         )
         self._worker = worker

@@ -6,7 +6,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from msa.envelope import Kind, Recipient, Submission
 from msa.reply import Reply
@@ -61,6 +61,20 @@ class Settlement:
     reason: str  # classification: "" when delivered, else "user-unknown", "mailbox-full", ...
     due_at: datetime | None = None  # time of the clock of the next attempt; only when deferred
     report: Submission | None = None  # the delivery status notification this gives rise to
+
+
+# What exchangers remember, by rule and key; () stands for what is forgotten.
+Notes: TypeAlias = Mapping[tuple[str, str], tuple[int, ...]]
+
+
+class ScenarioNotes(Protocol):
+    """Keeps what simulated exchangers remember over a restart; exact for one worker."""
+
+    async def load_notes(self, limit: int) -> Notes:
+        """Return the notes that changed last, in the order of their change."""
+
+    async def save_notes(self, changes: Notes) -> None:
+        """Store changes durably."""
 
 
 class DeliveryQueue(Protocol):

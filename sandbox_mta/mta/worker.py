@@ -12,7 +12,7 @@ from msa.identifier import new_id
 from sandbox_mta.mta import delivery, dsn
 from sandbox_mta.mta.clock import Clock
 from sandbox_mta.mta.mx import OWN_NAME, Router
-from sandbox_mta.mta.ports import DeliveryQueue, QueuedRecipient, Settlement
+from sandbox_mta.mta.ports import DeliveryQueue, QueuedRecipient, ScenarioNotes, Settlement
 from sandbox_mta.mta.scenario import Scenario
 from sandbox_mta.mta.scenario.message import Fields, read_fields
 from sandbox_mta.mta.schedule import POSTFIX, Schedule
@@ -37,7 +37,7 @@ class Worker:
     lease ends.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 # the parts of the stage
         self,
         queue: DeliveryQueue,
         clock: Clock,
@@ -45,6 +45,7 @@ class Worker:
         router: Router | None = None,
         schedule: Schedule = POSTFIX,
         scenario: Scenario | None = None,
+        notes: ScenarioNotes | None = None,
         hostname: str = OWN_NAME,
     ) -> None:
         self.queue = queue
@@ -53,6 +54,7 @@ class Worker:
         self._schedule = schedule
         self._scenario = scenario or Scenario()
         self._read_last: tuple[str, Fields] = ("", {})  # of a message that many are to get
+        self._notes = notes  # None: what exchangers remember ends with the process
         self._hostname = hostname
         self._stopping = False
         self._due_at: datetime | None = None  # the earliest due time we know of
@@ -119,7 +121,9 @@ class Worker:
             size = max(TURN[0], min(TURN[1], (len(claimed) - done) // 32))
             turn = claimed[done : done + size]
             await self._prepare(turn)
-            await self._record([await self._decided(each, now) for each in turn])
+            settlements = [await self._decided(each, now) for each in turn]
+            await self._save_notes()
+            await self._record(settlements)
             done += len(turn)
             await asyncio.sleep(0)
         return done
@@ -155,6 +159,17 @@ class Worker:
             content = await self.queue.content(submission_id)
             self._read_last = submission_id, read_fields(content)
         return self._read_last[1]
+
+    async def _save_notes(self) -> None:
+        """Save what exchangers took note of, before what they said becomes known."""
+        changes = self._scenario.memory.changes()
+        if not changes or self._notes is None:
+            return
+        try:
+            await self._notes.save_notes(changes)
+        except Exception:
+            self._scenario.memory.take_back(changes)
+            log.exception("what exchangers remember is not saved; trying again with the next turn")
 
     async def _reported(
         self, settlement: Settlement, now: datetime, schedule: Schedule

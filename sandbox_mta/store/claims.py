@@ -17,7 +17,8 @@ _TAKE = (
 )
 _CLAIMED = """\
 SELECT r.number, r.lease_epoch, s.id, s.kind, s.reverse_path, s.ret, s.envid, s.smtputf8,
-  s.size_octets, r.forward_path, r.notify, r.orcpt, r.state, r.attempts, r.queued_at
+  s.size_octets, r.forward_path, r.notify, r.orcpt, r.state, r.attempts, r.queued_at,
+  s.asks_outcome
 FROM recipients r JOIN submissions s ON s.number = r.number >> 10
 WHERE r.number IN ({marks}) ORDER BY r.due_at, r.number"""
 
@@ -32,6 +33,7 @@ class Handed(NamedTuple):
     envelope: Envelope
     size_octets: int
     queued_at: int  # microseconds of the clock
+    asks: bool
 
     def queued(self) -> QueuedRecipient:
         envelope = self.envelope
@@ -49,6 +51,7 @@ class Handed(NamedTuple):
             state=State.QUEUED,
             attempts=0,
             queued_at=to_datetime(self.queued_at),
+            asks=self.asks,
         )
 
 
@@ -56,6 +59,7 @@ def handed(intake: Intake, number: int) -> Iterator[Handed]:
     """Yield the recipients of a submission that was stored under a number."""
     submission = intake.submission
     size = len(submission.content)
+    asks = bool(intake.row[-1])  # the columns of a submission end in `asks_outcome`
     for position, recipient in enumerate(submission.envelope.recipients):
         yield Handed(
             recipient_number(number, position),
@@ -65,6 +69,7 @@ def handed(intake: Intake, number: int) -> Iterator[Handed]:
             submission.envelope,
             size,
             intake.queued_at,
+            asks,
         )
 
 
@@ -92,7 +97,7 @@ def claim(
 
 def _queued(row: tuple[Any, ...]) -> QueuedRecipient:
     number, epoch, id, kind, reverse_path, ret, envid, smtputf8, size, *rest = row
-    forward_path, notify, orcpt, state, attempts, queued_at = rest
+    forward_path, notify, orcpt, state, attempts, queued_at, asks = rest
     return QueuedRecipient(
         number=number,
         epoch=epoch,
@@ -109,4 +114,5 @@ def _queued(row: tuple[Any, ...]) -> QueuedRecipient:
         state=State(state),
         attempts=attempts,
         queued_at=to_datetime(queued_at),
+        asks=bool(asks),
     )

@@ -22,6 +22,7 @@ from sandbox_mta.store.lint_feed import LintFeed
 from sandbox_mta.store.migrations import migrate
 from sandbox_mta.store.outbox import StatusOutbox
 from sandbox_mta.store.retention import Retention
+from sandbox_mta.store.scenario_notes import KeptNotes
 from sandbox_mta.store.sessions import Sessions
 from sandbox_mta.store.sqlite import SqliteConnection
 from sandbox_mta.store.submissions import AfterCommit, Submissions
@@ -81,6 +82,7 @@ class Store:
         )
         self.sessions = Sessions(self.writer)
         self.events = Events(self.database, self.writer, instance)
+        self.notes = KeptNotes(self.writer, self.database)
         self.inbox = Inbox(self.database, self.writer)
         self.dns_answers = DnsAnswers(self.database, self.writer)
         self.lint = LintFeed(address, self.writer, self.database, lint_options, fixes_as=fixes_as)

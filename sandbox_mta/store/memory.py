@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from msa.envelope import Submission
 from msa.fix.edit import Fixed
 from msa.lint.finding import Finding
+from msa.message.summary import summarise
 from msa.reply import Reply
 from sandbox_mta.mta.ports import ClockState, QueuedRecipient, Settlement
 from sandbox_mta.mta.status import WAITING, State, check
@@ -154,6 +155,7 @@ class MemoryStore:
                 state=state,
                 attempts=0,
                 queued_at=now,
+                asks=summarise(submission.content).asks_outcome,
             )
             due_at = now if state is State.QUEUED else None
             self.recipients[number] = KeptRecipient(queued=queued, due_at=due_at)

@@ -40,6 +40,7 @@ _COLUMNS = (
     "tls",
     "submission_key",
     "parent_id",
+    "asks_outcome",
 )
 _RECIPIENT = (
     "INSERT INTO recipients (number, forward_path, notify, orcpt, due_at, queued_at,"
@@ -127,6 +128,7 @@ def submission_row(
         int(client.tls),
         submission.submission_key,
         submission.parent_id,
+        int(summary.asks_outcome),
     )
 
 

@@ -79,6 +79,7 @@ submissions = Table(
     Column("tls", SmallInteger, nullable=False, comment="1 when the session was encrypted"),
     Column("submission_key", Ascii, comment="XSUBMISSIONKEY of MAIL"),
     Column("parent_id", Id, comment="the message that a report is about"),
+    Column("asks_outcome", SmallInteger, comment="1 when it has a field X-Sandbox-Outcome"),
     Index(
         "ix_submissions_lint_pending",
         "linted_at",
@@ -338,6 +339,17 @@ dns_answers = Table(
     Column("result", String(10), nullable=False, comment="see Result in mta/zone.py"),
     Column("records", Words, nullable=False, comment="lines of a master file (RFC 1035)"),
     Column("asked_at", BigInteger, nullable=False, comment="real time"),
+    sqlite_with_rowid=False,
+    **_MYSQL,
+)
+
+scenario_notes = Table(
+    "scenario_notes",
+    metadata,
+    Column("rule", String(100), primary_key=True, comment="of a scenario, or magic:greylist"),
+    Column("note", String(400), primary_key=True, comment="what the rule tells apart"),
+    Column("numbers", Words, nullable=False, comment="what is remembered, comma separated"),
+    Column("saved_at", BigInteger, nullable=False, comment="real time"),
     sqlite_with_rowid=False,
     **_MYSQL,
 )

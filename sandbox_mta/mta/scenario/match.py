@@ -234,7 +234,8 @@ class Nth:
 
     def _number(self, case: Case, rule: str) -> int:
         """Return its number; it is counted once, however often it is tried."""
-        own = f"#{case.recipient.number}"
+        # The position in the envelope, too: a number alone may come again after a deletion.
+        own = f"#{case.recipient.submission_id}.{case.recipient.number & 1023}"
         known = case.memory.read(rule, own)
         if known:
             return known[0]

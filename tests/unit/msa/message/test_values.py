@@ -199,14 +199,29 @@ def test_a_summary_has_three_lines_of_text() -> None:
         b"Message-Id: <1@x>\r\n\r\n"
     )
 
-    assert summarise(content) == ("Ada <ada@x.example>", "café", "<1@x>")
+    assert summarise(content)[:3] == ("Ada <ada@x.example>", "café", "<1@x>")
 
 
 def test_a_summary_takes_the_first_of_two_fields_and_nothing_of_the_body() -> None:
     content = b"Subject: one\nSubject: two\n\nFrom: body@x.example\n"
 
-    assert summarise(content) == ("", "one", "")
-    assert summarise(b"\r\nFrom: body@x.example\r\n") == ("", "", "")
+    assert summarise(content)[:3] == ("", "one", "")
+    assert summarise(b"\r\nFrom: body@x.example\r\n")[:3] == ("", "", "")
+
+
+@pytest.mark.parametrize(
+    ("header", "asks"),
+    [
+        (b"X-Sandbox-Outcome: bounce", True),
+        (b"Subject: a\r\nx-sandbox-outcome :\r\n bounce", True),
+        (b"X-Sandbox-Outcome:", False),
+        (b"X-Sandbox-Outcomes: bounce", False),
+        (b"Subject: X-Sandbox-Outcome: bounce", False),
+        (b"Subject: a\r\n\r\nX-Sandbox-Outcome: bounce", False),
+    ],
+)
+def test_a_summary_says_whether_the_message_asks_for_its_outcome(header: bytes, asks: bool) -> None:
+    assert summarise(header + b"\r\n\r\n").asks_outcome is asks
 
 
 def test_a_summary_is_cut() -> None:
