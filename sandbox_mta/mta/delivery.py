@@ -47,7 +47,11 @@ def deliver(
     tried: list[tuple[Exchanger | None, Outcome]] = []
     key = f"{recipient.recipient.forward_path}\0{n}"
     for exchanger in route.in_order(key)[:MAX_EXCHANGERS]:
-        outcome = decide(recipient, exchanger, n, now)
+        if exchanger.insecure is None:
+            outcome = decide(recipient, exchanger, n, now)
+        else:
+            why = exchanger.insecure
+            outcome = Outcome(why.reply, why.stage, why.rule, why.reason)
         tried.append((exchanger, outcome))
         if not outcome.reply.is_transient:
             break

@@ -9,13 +9,14 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
 from ipaddress import IPv4Address, IPv6Address
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from sandbox_mta.mta.tls_policy import Insecure, judge, policy_of
 from sandbox_mta.mta.verdicts import ANY_NULL_MX, DNS_POLICIES, Case, Unroutable
 from sandbox_mta.mta.zone import Answer, Names, Result, Zone, sim_zone
 
@@ -40,6 +41,7 @@ class Exchanger:
     host: str
     addresses: tuple[str, ...]  # IPv4 and IPv6 by turns; never empty
     preference: int | None  # of the MX record; None for an address literal
+    insecure: Insecure | None = None  # why mail may not be sent there, whatever it would answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +83,12 @@ class _Known:
     zones: tuple[Zone, ...]
     faults: Mapping[str, Result]
     origins: frozenset[str]
+    tls: Mapping[str, str]  # of hosts whose TLS is missing or bad
 
     @classmethod
     def of(cls, zones: Sequence[Zone], faults: Mapping[str, Result]) -> "_Known":
-        return cls(tuple(zones), faults, frozenset(zone.origin for zone in zones))
+        tls = {host: word for zone in reversed(zones) for host, word in zone.tls.items()}
+        return cls(tuple(zones), faults, frozenset(zone.origin for zone in zones), tls)
 
     def holds(self, name: str) -> bool:
         """Say whether a name (lower case, no final dot) lies in a zone, or is to fail."""
@@ -183,10 +187,12 @@ class Router:
 
     def _names(self, name: str) -> Names | None:
         """Return what answers for a name; None when an answer is made up."""
-        if not self._known.holds(name):
-            return self._unknown
+        return self._zones() if self._known.holds(name) else self._unknown
+
+    def _zones(self) -> "SimulatedDns":
         if self._dns is None:
             self.load()
+        assert self._dns is not None
         return self._dns
 
     def _look_up(self, name: str, domain: str, hops: int) -> Route | Unroutable:
@@ -230,7 +236,7 @@ class Router:
             return self._fails(_FAILED[found.result], domain)
         if OWN_ADDRESSES & set(found.addresses):
             return self._fails(Case.OURSELVES, domain)
-        return Route((Exchanger(found.name, found.addresses[:MAX_ADDRESSES], 0),))
+        return self._secured([Exchanger(found.name, found.addresses[:MAX_ADDRESSES], 0)], domain)
 
     def _reachable(
         self, named: Sequence[tuple[int, str]], domain: str, is_backup: bool
@@ -255,11 +261,25 @@ class Router:
                 addresses = found.addresses[:MAX_ADDRESSES]
                 exchangers.append(Exchanger(host, addresses, preference))
         if exchangers:
-            return Route(tuple(exchangers))
+            return self._secured(exchangers, domain)
         if is_backup:
             return self._fails(Case.LOST_PRIMARY, domain)
         is_soft = not _HARD.issuperset(results)
         return self._fails(Case.LOST_MX if is_soft else Case.DEAD_MX, domain, host)
+
+    def _secured(self, exchangers: Sequence[Exchanger], domain: str) -> Route:
+        """Note to which exchangers mail may not be sent over their TLS, as zones say it."""
+        name = _ascii_name(domain) or domain
+        policy = policy_of(self._zones(), name) if self._known.holds(name) else None
+        judged = []
+        for each in exchangers:
+            usages: Sequence[int] = ()
+            if self._known.holds(each.host):
+                usages = self._zones().tlsa_usages(f"_25._tcp.{each.host}")
+            tls = self._known.tls.get(each.host, "")
+            insecure = judge((each.host, each.addresses[0]), tls, usages, policy)
+            judged.append(replace(each, insecure=insecure) if insecure else each)
+        return Route(tuple(judged))
 
     def _addresses(self, host: str) -> Answer:
         """Look up a host's addresses, following CNAME records from one source into another."""

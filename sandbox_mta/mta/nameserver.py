@@ -15,6 +15,8 @@ import dns.resolver
 import dns.rrset
 import dns.zone
 from dns.rdtypes.ANY.MX import MX
+from dns.rdtypes.ANY.TLSA import TLSA
+from dns.rdtypes.ANY.TXT import TXT
 
 from sandbox_mta.mta.zone import Answer, Result, Zone
 
@@ -22,7 +24,7 @@ MAX_CNAMES = 17  # served in a chain: one more than the resolver accepts, which 
 
 
 class ResolvedNames:
-    """The `Names` of a resolver of dnspython."""
+    """The `Names` and `TlsNames` of a resolver of dnspython."""
 
     is_slow = False
 
@@ -50,6 +52,22 @@ class ResolvedNames:
         by_turns = zip_longest(ipv4.addresses, ipv6.addresses)
         both = tuple(address for pair in by_turns for address in pair if address)
         return Answer(Result.FOUND, ipv6.name, addresses=both)
+
+    def texts(self, name: str) -> Sequence[Sequence[str]]:
+        """See `TlsNames`."""
+        found = self._resolve(name, "TXT")
+        records = () if isinstance(found, Answer) else found.rrset or ()
+        return [
+            [string.decode("utf-8", "replace") for string in record.strings]
+            for record in records
+            if isinstance(record, TXT)
+        ]
+
+    def tlsa_usages(self, name: str) -> Sequence[int]:
+        """See `TlsNames`."""
+        found = self._resolve(name, "TLSA")
+        records = () if isinstance(found, Answer) else found.rrset or ()
+        return [record.usage for record in records if isinstance(record, TLSA)]
 
     def _addresses(self, name: str, rdtype: str) -> Answer:
         found = self._resolve(name, rdtype)

@@ -61,4 +61,4 @@ def _faults(ordered: Sequence[LookedUp]) -> Iterable[str]:
     failed = {answer.name: answer.result for answer in ordered if answer.name not in sound}
     for name, result in failed.items():
         fault = result if result in FAULTS else Result.SERVFAIL
-        yield f"; fault: {name}. {fault.name}\n"
+        yield f"; sim-fault: {name}. {fault.name}\n"

@@ -4,11 +4,13 @@ Nothing here needs a DNS library, so that mail to any other domain never loads o
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib.resources import files
 from typing import Protocol
+
+from sandbox_mta.mta.tls_policy import TLS
 
 
 class Result(StrEnum):
@@ -70,6 +72,7 @@ class Zone:
     origin: str  # without the final dot, lower case; "" is the root
     text: str  # RFC 1035 section 5
     faults: Mapping[str, Result] = field(default_factory=dict)  # name -> one of FAULTS
+    tls: Mapping[str, str] = field(default_factory=dict)  # host -> one of tls_policy.TLS
 
 
 class FaultError(ValueError):
@@ -102,30 +105,50 @@ def faults_of(words: Iterable[str]) -> dict[str, Result]:
     return faults
 
 
-# A comment to any name server, since a master file has no words for a server that fails.
-_FAULT = re.compile(r"\s*;\s*fault:\s*(.*)", re.IGNORECASE)
+# Comments to any name server, since a master file has no words for how a server fails.
+_COMMENT = re.compile(r"\s*;\s*sim-(fault|tls):\s*(.*)", re.IGNORECASE)
 _ORIGIN = re.compile(r"\s*\$ORIGIN\s+(\S+)", re.IGNORECASE)
 
 
 def faults_in(text: str, origin: str) -> dict[str, Result]:
-    """Read the comments `; fault: NAME SERVFAIL` of a master file; `$ORIGIN` holds for them too.
+    """Read the comments `; sim-fault: NAME SERVFAIL` of a master file, with full names.
 
     Raises `FaultError` with the line.
     """
-    faults = {}
+    faults: dict[str, Result] = {}
+    for line, name, word in _said_in(text, origin, "fault"):
+        try:
+            faults.update([read_fault(name, word)])
+        except FaultError as error:
+            raise FaultError(str(error), line) from None
+    return faults
+
+
+def tls_in(text: str, origin: str) -> dict[str, str]:
+    """Read the comments `; sim-tls: HOST none` of a master file, a word of `tls_policy.TLS` each.
+
+    Raises `FaultError` with the line.
+    """
+    hosts: dict[str, str] = {}
+    for line, name, word in _said_in(text, origin, "tls"):
+        if word.lower() not in TLS:
+            known = ", ".join(TLS)
+            raise FaultError(f"TLS of a host can't be {word!r}; it can be {known}", line)
+        hosts[name.lower().removesuffix(".")] = word.lower()
+    return hosts
+
+
+def _said_in(text: str, origin: str, key: str) -> Iterator[tuple[int, str, str]]:
+    """Yield line, full name and word of each comment of one kind."""
     for number, line in enumerate(text.splitlines(), start=1):
         if moved := _ORIGIN.match(line):
             origin = _absolute(moved[1], origin)
-        elif found := _FAULT.fullmatch(line):
-            words = found[1].split()
+        elif (found := _COMMENT.fullmatch(line)) and found[1].lower() == key:
+            words = found[2].split()
             if len(words) != 2:
-                raise FaultError("a fault is a comment like `; fault: NAME SERVFAIL`", number)
-            try:
-                name, fault = read_fault(_absolute(words[0], origin), words[1])
-            except FaultError as error:
-                raise FaultError(str(error), number) from None
-            faults[name] = fault
-    return faults
+                example = {"fault": "NAME SERVFAIL", "tls": "HOST none"}[key]
+                raise FaultError(f"write such a comment like `; sim-{key}: {example}`", number)
+            yield number, _absolute(words[0], origin), words[1]
 
 
 def _absolute(name: str, origin: str) -> str:
@@ -140,4 +163,4 @@ SIM_ORIGIN = "sim.test"  # RFC 6761 reserves .test, so that it can be nobody's d
 def sim_zone() -> Zone:
     """Return the built-in zone, with one subdomain per way in which a look-up can end."""
     text = (files(__package__) / "sim.test.zone").read_text("utf-8")
-    return Zone(SIM_ORIGIN, text, faults_in(text, SIM_ORIGIN))
+    return Zone(SIM_ORIGIN, text, faults_in(text, SIM_ORIGIN), tls_in(text, SIM_ORIGIN))

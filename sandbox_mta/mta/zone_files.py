@@ -16,7 +16,7 @@ import dns.zone
 import dns.zonefile
 from dns.rdtypes.ANY.MX import MX
 
-from sandbox_mta.mta.zone import FaultError, Zone, faults_in
+from sandbox_mta.mta.zone import FaultError, Zone, faults_in, tls_in
 
 MAX_FILE = 16 * 2**20  # octets of a zone file
 MAX_FILES = 1000  # of all folders
@@ -78,7 +78,7 @@ def read_zone(path: Path) -> Zone:
         if not name.is_subdomain(origin):
             raise ZoneFileError(f"{path}:{line}: {name} does not lie in the zone {origin}")
     try:
-        faults = faults_in(text, initial)
+        faults, tls = faults_in(text, initial), tls_in(text, initial)
     except FaultError as error:
         raise ZoneFileError(f"{path}:{error.line}: {error}") from None
     made_up = ""
@@ -86,7 +86,9 @@ def read_zone(path: Path) -> Zone:
         if read.zone.get_rdataset(origin, rdtype) is None:
             made_up += record.format(origin=origin)
     records = read.zone.to_text(relativize=False, sorted=False)
-    return Zone(origin.to_text(omit_final_dot=True).lower().strip("."), made_up + records, faults)
+    return Zone(
+        origin.to_text(omit_final_dot=True).lower().strip("."), made_up + records, faults, tls
+    )
 
 
 def remarks(path: Path) -> Iterator[str]:

@@ -167,3 +167,18 @@ def test_equal_exchangers_share_the_mail_and_the_same_mail_goes_the_same_way() -
 )
 def test_the_domain_is_what_follows_the_last_at(path: str, domain: str) -> None:
     assert domain_of(path) == domain
+
+
+def test_mail_is_not_sent_where_tls_that_is_demanded_is_missing() -> None:
+    listed = settled(queued("ada@sts.sim.test"))
+    deaf = settled(queued("ada@notls.sim.test"))
+
+    assert listed.state is State.DELIVERED
+    assert [(each.stage, each.exchanger, each.decided_by) for each in listed.attempts] == [
+        ("routing", "", "tls:validation-failure"),
+        ("dot", "mx.sts.sim.test", "default"),
+    ]
+    assert (deaf.state, deaf.reason) == (State.DEFERRED, "starttls-not-supported")
+    assert [(each.stage, each.exchanger) for each in deaf.attempts] == [
+        ("starttls", "mx.notls.sim.test")
+    ]

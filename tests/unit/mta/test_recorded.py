@@ -58,5 +58,5 @@ def test_a_name_that_answered_once_is_not_said_to_fail() -> None:
     text = master_file([failed, found, looped])
 
     assert [line for line in text.splitlines() if "fault" in line] == [
-        "; fault: loop.example. SERVFAIL"
+        "; sim-fault: loop.example. SERVFAIL"
     ]

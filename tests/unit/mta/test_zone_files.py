@@ -1,5 +1,6 @@
 """Zones from files: whose they are, what is wrong where, and what is merely odd."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,8 @@ $ORIGIN company.test.
       MX   10 mx
 ns    A    192.0.2.53
 mx    A    192.0.2.1
-; fault: down SERVFAIL
-; Fault: gone.company.test. timeout
+; sim-fault: down SERVFAIL
+; Sim-Fault: gone.company.test. timeout
 """
 
 
@@ -94,10 +95,15 @@ def test_a_folder_is_all_its_zone_files(tmp_path: Path) -> None:
             ":2: a second SOA record; write one zone a file",
         ),
         (
-            "@ A 192.0.2.1\n; fault: down BROKEN\n",
+            "@ A 192.0.2.1\n; sim-fault: down BROKEN\n",
             ":2: there is no fault 'BROKEN'; there are SERVFAIL, TIMEOUT, REFUSED, LAME",
         ),
-        ("; fault: down\n", ":1: a fault is a comment like `; fault: NAME SERVFAIL`"),
+        ("; sim-fault: down\n", ":1: write such a comment like `; sim-fault: NAME SERVFAIL`"),
+        ("; sim-tls: mx\n", ":1: write such a comment like `; sim-tls: HOST none`"),
+        (
+            "@ A 192.0.2.1\n; sim-tls: mx old\n",
+            ":2: TLS of a host can't be 'old'; it can be none, expired, mismatch, untrusted, tlsa",
+        ),
     ],
 )
 def test_an_error_has_its_file_and_line(tmp_path: Path, text: str, problem: str) -> None:
@@ -134,3 +140,13 @@ def test_what_is_odd_is_remarked(tmp_path: Path) -> None:
     assert ["null MX among others" in said[0], "is an alias" in said[1]] == [True, True]
     assert len(said) == 2
     assert list(remarks(written(tmp_path, "plain", WHOLE))) == []
+
+
+def test_the_zone_of_the_documentation_is_one(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "routing.md").read_text(encoding="utf-8")
+    [text] = re.findall(r"```zone\n(.*?)```", page, re.DOTALL)
+
+    path = written(tmp_path, "zone", text)
+
+    assert list(remarks(path)) == []
+    assert read_zone(path).origin == "company.test"
