@@ -41,13 +41,14 @@ def _why(draft: Draft, part: Part) -> str:
             return "holds octets over 127 and the client did not say BODY=8BITMIME"
     if envelope is not None and envelope.body == "BINARYMIME":
         return ""
-    if end - start > MAX_LINE and _longest_line(draft.content[start:end]) > MAX_LINE:
+    if end - start > MAX_LINE and _has_long_line(draft.content[start:end]):
         return f"has a line of more than {MAX_LINE} octets"
     return ""
 
 
-def _longest_line(body: bytes) -> int:
-    return max(len(line) - line.endswith(b"\r") for line in body.split(b"\n"))
+def _has_long_line(body: bytes) -> bool:
+    lines = [line for line in body.split(b"\n") if len(line) > MAX_LINE]
+    return any(len(line) - line.endswith(b"\r") > MAX_LINE for line in lines)
 
 
 def _remedy(draft: Draft, part: Part, why: str) -> Remedy:

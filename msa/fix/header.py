@@ -11,7 +11,7 @@ from msa.fix.remedy import Remedy
 from msa.lint.draft import Draft
 from msa.lint.identification import MESSAGE_ID as SYNTAX
 from msa.lint.optional import is_of_servers
-from msa.message.date import read_date, write_date
+from msa.message.date import write_date
 from msa.message.mailbox import read_addresses
 from msa.message.structured import blank_comments
 from msa.message.tree import Field
@@ -37,8 +37,8 @@ _BLIND = ("bcc", "resent-bcc")
 def date(draft: Draft, context: Context) -> Iterator[Remedy]:
     """Add the Date field; write a date anew that says all it must, but in ISO 8601."""
     fields = draft.fields.get("date", ())
-    now = write_date(context.accepted_at).encode()
     if not fields:
+        now = write_date(context.accepted_at).encode()
         yield _added(draft, "Date", now, DATE, "with the time when the message was accepted")
         return
     if len(fields) > 1:
@@ -46,8 +46,9 @@ def date(draft: Draft, context: Context) -> Iterator[Remedy]:
     value = draft.value(fields[0])
     if not value.strip():
         text = "fill the empty Date field with the time when the message was accepted"
+        now = write_date(context.accepted_at).encode()
         yield _replaced(fields[0], now, DATE, text)
-    elif read_date(value) is None:
+    elif draft.dates[0][1] is None:
         moment = _iso(value.strip())
         if moment is None:
             text = "write the date as RFC 5322 has it"

@@ -61,7 +61,7 @@ def alternatives_differ(draft: Draft) -> Iterator[Flaw]:
 
 def _compared(draft: Draft, plain: Part, page: Page) -> Iterator[Flaw]:
     text, html = draft.text(plain)[:MAX_COMPARED], page.text[:MAX_COMPARED]
-    pieces, html_pieces = set(text.split()), set(html.split())
+    pieces, html_pieces = _pieces(text), _pieces(html)
     if _plainly_alike(pieces, html_pieces):
         return
     said, shown = _words(pieces), _words(html_pieces)
@@ -75,6 +75,11 @@ def _compared(draft: Draft, plain: Part, page: Page) -> Iterator[Flaw]:
         if shared < MIN_SHARED:
             told = f"of the words of the text and the HTML only {shared:.0%} are the same"
             yield draft.flaw(told, start, end, plain)
+
+
+def _pieces(text: str) -> set[str]:
+    # Equal lines once: rows of a table are many.
+    return set("\n".join(set(text.splitlines())).split())
 
 
 def _plainly_alike(said: set[str], shown: set[str]) -> bool:

@@ -74,7 +74,7 @@ def _all_targets(pages: Iterable[Page], texts: Iterable[tuple[Part, bytes]]) -> 
                 authority = _authority(*taken.groups())
                 yield Target(reference.url, authority, page.part, page, reference)
     for part, text in texts:
-        for found in _IN_TEXT.finditer(text):
+        for found in _IN_TEXT.finditer(text) if b"://" in text else ():
             taken = _WEB.fullmatch(found[0].rstrip(_TRAILING).decode("latin-1"))
             if taken is not None:
                 yield Target(taken[0], _authority(*taken.groups()), part, None, None, found.start())

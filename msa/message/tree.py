@@ -65,16 +65,11 @@ class Part:
     strays: tuple[Span, ...]  # lines of the header section that are no field
     type: str  # lower case, what applies: "text/plain" when the field is missing or unreadable
     parameters: Structured  # the Content-Type field, read; its token is what was written
+    charset: str | None  # the parameter, lower case; None when it is absent
     encoding: str  # lower case, as written; "7bit" when the field is missing
     delimiters: Delimiters | None  # of a multipart
     parts: tuple["Part", ...]
     bare_lf: bool  # some line of the header section ends without CR
-
-    @property
-    def charset(self) -> str | None:
-        """The charset parameter, lower case; None when it is absent."""
-        value = self.parameters.value("charset")
-        return None if value is None else value.strip().lower().decode("latin-1")
 
     def walk(self) -> Iterator["Part"]:
         """Yield this part and all below it, in the order of their octets."""
@@ -149,8 +144,10 @@ class _Parser:
             delimiters, parts = self._multipart(prefix, body, depth, kind, structured)
         elif kind in _ENCLOSING and encoding in _IDENTITY and self._may_descend(depth):
             parts = (self.part(path, body, depth + 1, "text/plain", enclosed=True),)
+        charset = structured.value("charset")
         return Part(
             *(path, header.span, body, header.fields, header.strays, kind, structured),
+            None if charset is None else charset.strip().lower().decode("latin-1"),
             *(encoding, delimiters, parts, header.bare_lf),
         )
 
