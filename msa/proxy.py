@@ -44,7 +44,8 @@ def _take_line(buffer: bytearray) -> str | None:
         address = ipaddress.ip_address(words[2])
     except ValueError:
         raise NoHeader from None
-    if address.version != int(words[1][-1]):
+    # A zone may hold anything, and means nothing on another machine.
+    if address.version != int(words[1][-1]) or getattr(address, "scope_id", None):
         raise NoHeader
     return str(address)
 

@@ -47,6 +47,7 @@ def test_a_header_is_taken_and_names_the_client(header: bytes, address: str) -> 
         b"PROXY TCP4 192.0.2.7\r\n",
         b"PROXY TCP4 2001:db8::7 ::1 1 2\r\n",
         b"PROXY TCP4 localhost 127.0.0.1 1 2\r\n",
+        b"PROXY TCP6 fe80::1%\x1b[31m ::1 1 2\r\n",
         b"PROXY " + b"x" * MAX_LINE,
         binary(0x31, 0x11, V4),
         binary(0x21, 0x11, V4[:8]),
