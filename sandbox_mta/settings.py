@@ -550,7 +550,7 @@ def _without_passwords(options: Mapping[str, str]) -> dict[str, str]:
 
 
 _HIDING: Mapping[str, Callable[[Any], Any]] = {
-    "database": lambda url: re.sub(r"(?<=://)([^/@:]*):[^@]*@", r"\1:***@", url),
+    "database": lambda url: re.sub(r"(?<=://)([^/@:]*):.*@", r"\1:***@", url),
     "kafka_options": _without_passwords,
     "webhook_url": lambda url: re.sub(r"(?<=://)[^/?#]*@", "***@", url),
     "webhook_secret": lambda _: "***",

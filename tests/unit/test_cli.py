@@ -29,9 +29,10 @@ def test_settings_show_tells_where_each_value_comes_from(monkeypatch: pytest.Mon
     assert shown["http"]["origin"] == "default"
 
 
-def test_settings_show_hides_passwords() -> None:
+@pytest.mark.parametrize("password", ["hunter2", "hunt@hunter2", "a:b@hunter2"])
+def test_settings_show_hides_passwords(password: str) -> None:
     done = run(
-        "settings", "show", "--database", "mysql://u:hunter2@h/d",
+        "settings", "show", "--database", f"mysql://u:{password}@h/d",
         "--kafka-options", '{"sasl_plain_password": "hunter2"}',
     )  # fmt: skip
 
