@@ -1,5 +1,6 @@
 """What was fixed, as lines taken out and lines put in; pure."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from msa.fix.edit import BODY, Edit, Fixed, Suppressed, encode
@@ -44,16 +45,26 @@ def fixes(message: StoredMessage, content: bytes) -> Fixes:
         state = "pending"
     return Fixes(
         state=state,
-        changes=tuple(change(content, edit) for edit in fixed.edits),
+        changes=tuple(changes(content, fixed.edits)),
         suppressed=fixed.suppressed,
     )
 
 
-def change(content: bytes, edit: Edit) -> Change:
-    """Show one edit."""
+def changes(content: bytes, edits: Iterable[Edit]) -> Iterator[Change]:
+    """Show edits, given in the order of their octets."""
+    line, counted = 1, 0
+    for edit in edits:
+        line += content.count(b"\n", counted, edit.start)
+        counted = edit.start
+        yield _change(content, edit, line)
+
+
+def _change(content: bytes, edit: Edit, line: int) -> Change:
     start = content.rfind(b"\n", 0, edit.start) + 1
     end = _line_end(content, edit)
-    before, after = content[start : edit.start], content[edit.end : end]
+    before = content[start : min(edit.start, start + SHOWN_OCTETS)]
+    after = content[edit.end : end]
+    context = content.rfind(b"\n", 0, max(0, start - 1)) + 1
     taken, is_cut = _lines(before + content[edit.start : edit.end][:SHOWN_OCTETS] + after)
     put_in, is_cut_too = _lines(before + _beginning(content, edit) + after)
     return Change(
@@ -61,11 +72,11 @@ def change(content: bytes, edit: Edit) -> Change:
         part=edit.part,
         reference=edit.reference,
         text=edit.text[:1].upper() + edit.text[1:] + ".",
-        context=_shown(content[content.rfind(b"\n", 0, max(0, start - 1)) + 1 : start]),
+        context=_shown(content[context : min(start, context + SHOWN_OCTETS)]),
         taken_out=taken,
         put_in=put_in,
         is_cut=is_cut or is_cut_too or edit.end - edit.start > SHOWN_OCTETS,
-        line=content.count(b"\n", 0, edit.start) + 1,
+        line=line,
     )
 
 

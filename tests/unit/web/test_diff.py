@@ -1,17 +1,19 @@
 """A fix for the eye: whole lines, with the one before them, and never too many."""
 
+import time
 from datetime import UTC, datetime
 
 from msa.fix import Context, fix
 from msa.lint import Draft
-from sandbox_mta.web.pages.diff import SHOWN_LINES, Change, change
+from sandbox_mta.web.pages.diff import SHOWN_CHARACTERS, SHOWN_LINES, Change
+from sandbox_mta.web.pages.diff import changes as shown
 
 CONTEXT = Context(id="1", hostname="mail.example", accepted_at=datetime(2026, 11, 24, tzinfo=UTC))
 HEAD = b"Message-ID: <a@b>\r\nMIME-Version: 1.0\r\n"
 
 
 def changes(content: bytes) -> list[Change]:
-    return [change(content, edit) for edit in fix(Draft(content), CONTEXT).edits]
+    return list(shown(content, fix(Draft(content), CONTEXT).edits))
 
 
 def test_a_field_that_is_replaced_stands_on_both_sides() -> None:
@@ -55,3 +57,30 @@ def test_controls_and_endless_lines_are_made_harmless() -> None:
 
     assert "\x1b" not in "".join(one.taken_out)
     assert max(map(len, (*one.taken_out, *one.put_in))) <= 201
+
+
+def test_many_changes_behind_a_long_text_cost_one_pass_over_it() -> None:
+    edits = 400
+    part = "--b\r\nContent-Description: é\r\n\r\nx\r\n".encode()
+    content = HEAD + b"Date: Mon, 24 Nov 2025 03:10:00 +0000\r\n"
+    content += b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"x\r\n" * 3_000_000
+    content += part * edits + b"--b--\r\n"
+    fixed = fix(Draft(content), CONTEXT)
+
+    begun = time.process_time()
+    found = list(shown(content, fixed.edits))
+
+    assert time.process_time() - begun < 0.5  # 400 passes take over a second
+    assert [one.line for one in found[-2:]] == [content.count(b"\n") - 7, content.count(b"\n") - 3]
+
+
+def test_a_line_of_megabytes_costs_no_more_than_what_is_shown() -> None:
+    long = b"x" * 10_000_000
+    content = HEAD + b"X-Long: " + long + b"\r\nSubject: " + long + " é\r\n\r\n".encode()
+    fixed = fix(Draft(content), CONTEXT)
+
+    begun = time.process_time()
+    found = list(shown(content, fixed.edits))
+
+    assert time.process_time() - begun < 0.5
+    assert max(len(one.context) for one in found) == SHOWN_CHARACTERS + 1
