@@ -6,6 +6,7 @@ renamed, so that whoever watches the folder never reads half a message.
 
 import base64
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,8 @@ Messages = AsyncIterator[StoredMessage]
 Content = Callable[[StoredMessage], Awaitable[bytes]]  # the octets of a message
 
 FORMATS = ("jsonl", "eml", "mbox")
+
+_FROM = re.compile(rb"^(?=>*From )", re.MULTILINE)
 
 
 def as_dict(message: StoredMessage) -> dict[str, Any]:
@@ -114,10 +117,10 @@ async def write_mbox(messages: Messages, content: Content, to: BinaryIO) -> int:
         sender = message.reverse_path if message.reverse_path.isascii() else ""
         from_line = f"From {sender.replace(' ', '_') or 'MAILER-DAEMON'} {at.ctime()}"
         to.write(from_line.encode("ascii", "replace") + b"\n")
-        for line in (await content(message)).replace(b"\r\n", b"\n").splitlines(keepends=True):
-            # mboxrd: a quoted From line gains one more ">", so that quoting can be undone.
-            is_from = line.lstrip(b">").startswith(b"From ")
-            to.write(b">" + line if is_from else line)
-        to.write(b"\n\n")
+        text = (await content(message)).replace(b"\r\n", b"\n")
+        # mboxrd: a quoted From line gains one more ">", so that quoting can be undone.
+        to.write(_FROM.sub(b">", text))
+        # The last is the blank line before the next message, and no part of this one.
+        to.write(b"\n" if text.endswith(b"\n") else b"\n\n")
         count += 1
     return count
