@@ -13,7 +13,7 @@ from email.utils import format_datetime  # day and month names in English in eve
 from textwrap import wrap
 
 from msa.envelope import Envelope, Kind, Recipient, Submission
-from sandbox_mta.mta.exchanger import is_ours
+from sandbox_mta.mta.exchanger import DISCARDED, is_ours
 from sandbox_mta.mta.ports import Attempt, QueuedRecipient, Settlement
 from sandbox_mta.mta.schedule import Schedule
 from sandbox_mta.mta.status import Action, State, action_of
@@ -36,6 +36,8 @@ def is_due(settlement: Settlement, schedule: Schedule, now: datetime) -> bool:
     notify = recipient.recipient.notify
     action = action_of(settlement.state)
     if action is Action.DELIVERED and notify is None:  # nearly all mail
+        return False
+    if settlement.reason == DISCARDED:  # whoever lost it says nothing
         return False
     if action is None or not recipient.reverse_path:
         return False

@@ -28,6 +28,9 @@ def is_ours(stage: str, reply: Reply) -> bool:
     return stage in LOCAL_STAGES or reply.text.startswith(_OWN_WORDS)
 
 
+DISCARDED = "discarded"  # the reason of a delivery that comes to nothing
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The end of one session with one exchanger, for one recipient."""

@@ -104,6 +104,12 @@ def test_fields_rules_and_what_servers_remember_outlive_a_kill(
     }
     sandbox.wait_for("the first attempts", lambda: replies() == wanted)
 
+    [message] = sandbox.dump("to:counted1@y.example")
+    told = sandbox.run("scenarios", "explain", message["id"], "--attempt", "2")
+    assert b'rule "every other one": no, it is number 1 of this rule, wanted 2n' in told.stdout
+    assert b"= 250 2.0.0" in told.stdout
+    assert sandbox.run("scenarios", "explain", "0" * 22).returncode == 2
+
     sandbox.kill()
     sandbox.start()
     submit(sandbox, "counted3@y.example")

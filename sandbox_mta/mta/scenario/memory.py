@@ -9,8 +9,9 @@ MAX_KEY = 400  # characters; what is longer is cut, and shares a note
 class Memory:
     """Notes by rule and key, and which of them changed since they were last saved."""
 
-    def __init__(self, notes: Notes | None = None) -> None:
+    def __init__(self, notes: Notes | None = None, limit: int = MAX_NOTES) -> None:
         """`notes` are in the order of their last change."""
+        self._limit = limit
         self._notes = dict(notes or {})
         self._changed: dict[tuple[str, str], tuple[int, ...]] = {}
 
@@ -22,7 +23,7 @@ class Memory:
         """Take a note."""
         place = (rule, key[:MAX_KEY])
         self._notes.pop(place, None)  # the order is that of the last change
-        if len(self._notes) >= MAX_NOTES:
+        if len(self._notes) >= self._limit:
             oldest = next(iter(self._notes))
             del self._notes[oldest]
             self._changed[oldest] = ()

@@ -44,6 +44,11 @@ class Rules:
     schedule: Schedule | None = None
     reads_fields: bool = False  # a rule asks for what only the header tells
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything is delivered."""
+        return not self.rules and self.default is DELIVERED
+
     def decide(self, case: Case) -> Outcome:
         """Return the outcome of the first rule that has one, after the effects of all."""
         winner: Rule | None = None

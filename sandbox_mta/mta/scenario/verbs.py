@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from sandbox_mta.mta.exchanger import DISCARDED
 from sandbox_mta.mta.scenario.answer import Answer
 from sandbox_mta.mta.scenario.conditions import Crowded, Greylisted, Larger, NeedsUtf8, Throttled
 from sandbox_mta.mta.scenario.replies import (
@@ -212,7 +213,7 @@ def _literal(text: str) -> str:
 
 def _discard(words: Words) -> Answer:
     nothing_more(words, words.argument, words.rest, words.stage)
-    return says(250, "0.0", "Ok: {host} took the message", "dot", "discarded")
+    return says(250, "0.0", "Ok: {host} took the message", "dot", DISCARDED)
 
 
 def _refusing(default: Answer) -> Callable[[Words], Answer]:

@@ -3,8 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from sandbox_mta.mta import dsn
 from sandbox_mta.mta.scenario import Scenario, compat, magic
+from sandbox_mta.mta.scenario.message import read_fields
+from sandbox_mta.mta.schedule import POSTFIX
 from sandbox_mta.mta.status import State
 from tests.unit.mta.recipients import QUEUED_AT, queued, settled
 
@@ -244,3 +249,30 @@ def test_a_permanent_refusal_by_the_second_exchanger_is_the_end() -> None:
 
     assert settlement.state is State.BOUNCED
     assert [each.position for each in settlement.attempts] == [0, 1]
+
+
+def test_what_is_discarded_is_reported_to_nobody() -> None:
+    discarded, delivered = (
+        settled(queued(f"{name}@sim.test", notify=("SUCCESS",))) for name in ("discard", "ok")
+    )
+
+    assert discarded.state is delivered.state is State.DELIVERED
+    assert not dsn.is_due(discarded, POSTFIX, QUEUED_AT)
+    assert dsn.is_due(delivered, POSTFIX, QUEUED_AT)
+
+
+@given(st.text(max_size=70), st.sampled_from(["sim.test", "resend.dev", "x.example", "", "@"]))
+def test_any_address_is_ordinary_or_asks_for_something(local: str, domain: str) -> None:
+    for path in (f"{local}@{domain}", f"a+sim-{local}@{domain}", f"code+550+{local}@sim.test"):
+        settlement = settled(queued(path))
+
+        assert settlement.reply.code // 100 in (2, 4, 5)
+        assert all(line.isprintable() for line in settlement.attempts[-1].decided_by.split())
+
+
+@given(st.binary(max_size=300))
+def test_any_octets_have_fields(content: bytes) -> None:
+    fields = read_fields(content)
+
+    assert all(name == name.lower() for name in fields)
+    assert "X-Sandbox-Outcome" not in fields
