@@ -334,6 +334,12 @@ class Settings(BaseSettings):
         description="names whose look-up fails, for example `broken.test=SERVFAIL`; or `TIMEOUT`, "
         "`REFUSED`, `LAME`",
     )
+    status_topic: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9._-]{1,249}$",
+        description="Kafka topic that is told what becomes of messages: CloudEvents in binary "
+        "mode, with the message's id as key; default: none",
+    )
     webhook_url: Annotated[str, AfterValidator(_webhook_url)] | None = Field(
         None,
         description="http or https URL that is told what becomes of messages; a user and password "
@@ -422,6 +428,19 @@ class Settings(BaseSettings):
         made = str(self.tls_cert) == SELF_SIGNED
         if (self.tls_cert is None or made) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key belong together")
+        return self
+
+    @model_validator(mode="after")
+    def _check_status_topic(self) -> Self:
+        if self.status_topic is None:
+            return self
+        if self.kafka == "off":
+            raise ValueError("status_topic needs Kafka, which is off")
+        for topic in self.topics:
+            is_pattern = topic.startswith("^")
+            if topic == self.status_topic or (is_pattern and re.match(topic, self.status_topic)):
+                # Each status would be an event that makes mail, which has a status.
+                raise ValueError(f"status_topic is one of the topics that are consumed: {topic}")
         return self
 
     @classmethod

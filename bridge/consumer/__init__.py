@@ -9,7 +9,7 @@ awaits work, since a consumer that does not poll is thrown out of its group.
 from aiokafka.errors import KafkaError
 
 from bridge.consumer.consumer import Consumer
-from bridge.consumer.producer import produce
+from bridge.consumer.producer import Producer, produce
 from bridge.consumer.session import Counts
 
-__all__ = ["Consumer", "Counts", "KafkaError", "produce"]
+__all__ = ["Consumer", "Counts", "KafkaError", "Producer", "produce"]

@@ -170,7 +170,9 @@ class Sandbox:
         port = kafka.embedded_port(self._settings)
         if port is None:
             return
-        topics = {name: kafka.PARTITIONS for name in self._settings.topics if name[:1] != "^"}
+        names = [name for name in self._settings.topics if name[:1] != "^"]
+        names += [self._settings.status_topic] if self._settings.status_topic else []
+        topics = dict.fromkeys(names, kafka.PARTITIONS)
         broker = EmbeddedBroker(
             self._settings.data / "broker",
             kafka.HOST,

@@ -1,5 +1,6 @@
-"""A webhook hears what becomes of a message, though it and the sandbox die in between."""
+"""A webhook and a topic hear what becomes of a message, though all die in between."""
 
+import asyncio
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaConsumer
 
 from tests.end_to_end.sandbox import Sandbox, free_port
 
@@ -64,3 +66,29 @@ def test_a_bounce_is_told_and_what_was_owed_when_all_died_comes_after(tmp_path: 
         with App(port) as app:
             sandbox.wait_for("both events", lambda: len(app.heard) == 2)
         assert app.types() == ["message.received.v1", "recipient.delivered.v1"]
+
+
+async def test_a_topic_on_the_embedded_broker_is_told(tmp_path: Path) -> None:
+    environment = {"SANDBOX_MTA_STATUS_TOPIC": "mail-status"}
+    with Sandbox(tmp_path / "data", environment=environment) as sandbox:
+        id = await asyncio.to_thread(sandbox.send, to=["bounce@sim.test"])
+        consumer = AIOKafkaConsumer(
+            "mail-status",
+            bootstrap_servers=f"127.0.0.1:{sandbox.kafka_port}",
+            auto_offset_reset="earliest",
+        )
+        await consumer.start()
+        try:
+            async with asyncio.timeout(20):
+                records = [await consumer.getone() for _ in range(3)]
+        finally:
+            await consumer.stop()
+        assert sandbox.terminate() == 0
+
+    assert {record.key.decode() for record in records} == {id}
+    types = [dict(record.headers)["ce_type"].decode() for record in records]
+    assert types == [
+        "test.sandbox.message.received.v1",
+        "test.sandbox.recipient.bounced.v1",
+        "test.sandbox.dsn.sent.v1",
+    ]

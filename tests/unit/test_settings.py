@@ -130,3 +130,18 @@ def test_a_webhook_that_can_not_be_used_is_said_at_start(name: str, value: str, 
         load({name: value})
 
     assert "not base64" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"kafka": "off"}, "needs Kafka"),
+        ({"topics": "email-events,mail-status"}, "that are consumed: mail-status"),
+        ({"topics": "^mail-.*"}, "that are consumed"),
+    ],
+)
+def test_a_status_topic_that_can_not_work_is_said_at_start(
+    given: dict[str, str], says: str
+) -> None:
+    with pytest.raises(SettingsError, match=says):
+        load({"status_topic": "mail-status", **given})
