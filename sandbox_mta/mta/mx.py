@@ -288,6 +288,8 @@ class Router:
             if names is None:
                 return Answer(Result.FOUND, host, addresses=_made_up_addresses(host))
             answer = names.addresses(host)
+            if max(len(host), len(answer.name)) > MAX_DOMAIN:
+                return Answer(Result.NXDOMAIN, host)  # full of escapes: nobody's host
             if not self._leads_on(answer, host, names):
                 return answer
             host = answer.name

@@ -39,6 +39,30 @@ class Case(StrEnum):
     OURSELVES = "loop"
 
 
+MEANINGS: Mapping[Case, str] = {
+    Case.BAD_NAME: "the domain can't be a name in DNS",
+    Case.BAD_LITERAL: "the address literal is broken",
+    Case.NXDOMAIN: "there is no such domain",
+    Case.NO_ADDRESS: "the domain has neither an MX record nor an address",
+    Case.NULL_MX: "the domain says that it takes no mail (RFC 7505)",
+    Case.SERVFAIL: "the domain's name server fails",
+    Case.REFUSED: "the domain's name server refuses to answer",
+    Case.LAME: "the name servers named for the domain know nothing of it",
+    Case.TIMEOUT: "the domain's name server keeps silent",
+    Case.CNAME_LOOP: "the domain's aliases never end",
+    Case.DEAD_MX: "no host of the MX records has an address",
+    Case.LOST_MX: "no host of the MX records could be looked up",
+    Case.LOST_PRIMARY: "no host of the better MX records has an address, and the next one is us",
+    Case.OURSELVES: "the best MX record names ourselves",
+}
+
+
+def meaning_of(rule: str) -> str:
+    """Say in words what a rule found out, "dns:null-mx"; "" for the rules of others."""
+    kind, _, case = rule.partition(":")
+    return MEANINGS[Case(case)] if kind == "dns" and case in {*Case} else ""
+
+
 REASONS: Mapping[Case, str] = {
     Case.BAD_NAME: "domain-unknown",
     Case.BAD_LITERAL: "domain-unknown",

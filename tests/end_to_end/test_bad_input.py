@@ -217,3 +217,32 @@ def test_an_interrupt_ends_it_as_well(tmp_path: Path) -> None:
         own.process.send_signal(signal.SIGINT)
 
         assert own.process.wait(15) == 0
+
+
+def test_a_broken_zone_keeps_the_last_good_one_and_says_what_is_wrong_where(
+    tmp_path: Path,
+) -> None:
+    zone = tmp_path / "company.test.zone"
+    zone.write_text("@ MX 10 first\nfirst A 192.0.2.1\n")
+
+    def tried_next() -> str:
+        id = sandbox.send(to=["ada@company.test"])
+
+        def exchanger() -> str | None:
+            [recipient] = sandbox.dump(f"id:{id}")[0]["recipients"]
+            return recipient["exchanger"] if recipient["state"] == "delivered" else None
+
+        host: str = sandbox.wait_for("delivery", exchanger)
+        return host
+
+    environment = {"SANDBOX_MTA_ZONES": str(zone)}
+    with Sandbox(tmp_path / "data", kafka=False, environment=environment) as sandbox:
+        assert tried_next() == "first.company.test"
+
+        zone.write_text("@ MX 10 second\nsecond A nonsense\n")
+        sandbox.wait_for("warning", lambda: f"{zone}:2: " in sandbox.log.read_text())
+        assert tried_next() == "first.company.test"
+
+        zone.write_text("@ MX 10 second\nsecond A 192.0.2.2\n")
+        sandbox.wait_for("change", lambda: "the zone files changed" in sandbox.log.read_text())
+        assert tried_next() == "second.company.test"

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sandbox_mta.mta.ports import Attempt
 from sandbox_mta.mta.status import State
+from sandbox_mta.mta.verdicts import meaning_of
 from sandbox_mta.store.stored import Journey, StoredStatus
 from sandbox_mta.web.pages import journey
 
@@ -68,5 +69,7 @@ def _why(attempt: Attempt) -> str:
     where = f"at {attempt.exchanger}" if attempt.exchanger else ""
     if where and attempt.address:
         where += f" [{attempt.address}]"
+    meaning = meaning_of(attempt.decided_by)
+    no_route = f"no route: {meaning}" if meaning else ""
     rule = "" if attempt.decided_by == NO_RULE else f"decided by {attempt.decided_by}"
-    return ", ".join(piece for piece in (where, rule) if piece)
+    return ", ".join(piece for piece in (where, no_route, rule) if piece)

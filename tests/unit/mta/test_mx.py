@@ -433,3 +433,18 @@ def test_other_zones_can_be_put_in_force() -> None:
     router.use([Zone("example.test", HEAD + "@ MX 10 mx2\n")])
 
     assert hosts(router.route("example.test")) == [(10, "mx2.example.test")]
+
+
+def test_hosts_whose_names_are_full_of_escapes_have_no_address() -> None:
+    host = "\\001" * 63 + ".example"
+    others = Asked(
+        {
+            "example.org": Answer(Result.FOUND, "example.org", ((10, host),)),
+            "alias.example": Answer(Result.FOUND, host, addresses=("198.51.100.1",)),
+        }
+    )
+    others.answers["example.net"] = Answer(Result.FOUND, "x", ((10, "alias.example"),))
+    router = Router(unknown=others)
+
+    assert failed(router.route("example.org")) == "dns:dead-mx"
+    assert failed(router.route("example.net")) == "dns:dead-mx"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sandbox_mta.mta.mx import Route, Router
-from sandbox_mta.mta.verdicts import DNS_POLICIES, Case, Unroutable
+from sandbox_mta.mta.verdicts import DNS_POLICIES, MEANINGS, Case, Unroutable, meaning_of
 from sandbox_mta.mta.zone import Result, Zone, sim_zone
 
 ZONE = """
@@ -105,4 +105,9 @@ def test_the_documentation_has_every_row() -> None:
     for case in Case:
         verdicts = [policy[case] for policy in DNS_POLICIES.values()]
         cells = [f"{each.code} {each.code // 100}.{each.detail}" for each in verdicts]
-        assert f"| `dns:{case}` | {' | '.join(cells)} |" in page
+        assert f"| `dns:{case}` | {MEANINGS[case]} | {' | '.join(cells)} |" in page
+
+
+def test_rules_of_others_have_no_meaning_here() -> None:
+    assert meaning_of("dns:null-mx") == "the domain says that it takes no mail (RFC 7505)"
+    assert [meaning_of(rule) for rule in ("default", "dns:what", "magic:null-mx", "")] == [""] * 4
