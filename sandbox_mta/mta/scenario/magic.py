@@ -40,6 +40,7 @@ NAMES: Mapping[str, str] = {
     "timeout": "connect-timeout",
     "refused": "refuse",
     "unreachable": "unreachable",
+    "relayed": "no-dsn",
     "suppressed": "suppress",
     "discard": "discard",
     # taken, and what follows comes later

@@ -211,6 +211,13 @@ def _literal(text: str) -> str:
     return text.replace("{", "(").replace("}", ")")
 
 
+def _no_dsn(words: Words) -> Answer:
+    """Take the message without the extension DSN: reports end here (RFC 3461 section 5.2.2)."""
+    nothing_more(words, words.argument, words.rest, words.stage)
+    answer = says(250, "0.0", "Ok: {host} took the message", "dot", "")
+    return replace(answer, state=State.RELAYED)
+
+
 def _discard(words: Words) -> Answer:
     nothing_more(words, words.argument, words.rest, words.stage)
     return says(250, "0.0", "Ok: {host} took the message", "dot", DISCARDED)
@@ -246,6 +253,7 @@ VERBS: Mapping[str, Callable[[Words], Answer]] = {
     "disabled": _refusing(_DISABLED),
     "moved": _moved,
     "no-smtputf8": _no_smtputf8,
+    "no-dsn": _no_dsn,
     "suppress": _suppress,
     "discard": _discard,
 }

@@ -57,6 +57,7 @@ DELIVERED = "250 2.0.0"
         ("toobig-1mb@sim.test", DELIVERED, "", "dot"),
         ("suppressed@sim.test", "550 5.1.1", "suppressed", "routing"),
         ("discard@sim.test", DELIVERED, "discarded", "dot"),
+        ("relayed@sim.test", DELIVERED, "", "dot"),
         ("complaint@sim.test", DELIVERED, "", "dot"),
         ("ooto@sim.test", DELIVERED, "", "dot"),
         ("autoreply@sim.test", DELIVERED, "", "dot"),
@@ -249,6 +250,13 @@ def test_a_permanent_refusal_by_the_second_exchanger_is_the_end() -> None:
 
     assert settlement.state is State.BOUNCED
     assert [each.position for each in settlement.attempts] == [0, 1]
+
+
+def test_a_server_without_dsn_relays_and_who_asked_hears_of_it() -> None:
+    settlement = settled(queued("relayed@sim.test", notify=("SUCCESS",)))
+
+    assert settlement.state is State.RELAYED
+    assert dsn.is_due(settlement, POSTFIX, QUEUED_AT)
 
 
 def test_what_is_discarded_is_reported_to_nobody() -> None:

@@ -108,6 +108,7 @@ def test_a_matcher_holds_or_not(match: str, holds: bool) -> None:
         ("disabled", "550 5.2.1", "rcpt", "mailbox-disabled"),
         ("moved:new@example.org", "551 5.1.6", "rcpt", "moved"),
         ("no-smtputf8", "250 2.0.0", "dot", ""),
+        ("no-dsn", "250 2.0.0", "dot", ""),
         ("suppress", "550 5.1.1", "routing", "suppressed"),
         ("suppress:complaint", "550 5.1.1", "routing", "suppressed"),
         ("throttle:20/m", "250 2.0.0", "dot", ""),
