@@ -71,6 +71,8 @@ SERVICES: Mapping[str, Service] = {
     ),
 }
 
+NAMES = frozenset({*(service.name for service in SERVICES.values()), "mailtrap", "sparkpost"})
+
 # SparkPost's sink: the subdomain says it, whatever the local part.
 _SINK = ".bouncy-sink.trymsys.net"
 _SINKS = {"accept": "success", "oob": "oob", "fbl": "complaint"}

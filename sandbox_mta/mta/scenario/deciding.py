@@ -46,7 +46,7 @@ class Scenario:
             asked = asked_in(recipient.fields.get(OUTCOME_FIELD, ()), path)
             if asked is not None:
                 return asked
-        return asked_by(path, services=self.rules.services)
+        return asked_by(path, self.rules.services)
 
     def reads_fields(self, recipient: QueuedRecipient) -> bool:
         """Say whether the fields of the message must be read before its outcome is decided."""

@@ -13,6 +13,7 @@ from hashlib import blake2b
 from typing import Any
 
 from sandbox_mta.mta.clock import parse_duration
+from sandbox_mta.mta.scenario.compat import NAMES as ALL_SERVICES
 from sandbox_mta.mta.scenario.match import OfField, Percent
 from sandbox_mta.mta.scenario.matchers import read_matches
 from sandbox_mta.mta.scenario.outcome import Play, read_effect, read_outcome, read_outcomes
@@ -65,10 +66,12 @@ class _Reader:
     def rules(self, data: Mapping[str, Any]) -> Rules:
         seed = str(data.get("seed", ""))
         self._check("", data, {"version", "seed", "rule", "default", "queue", "routing"}, _top)
+        if data.get("version", 1) != 1:
+            self._complain(self._line_of("version", TOP), "this program reads version = 1")
         rules = tuple(self._each_rule(data.get("rule", []), seed))
         default = self._table("default", data, _DEFAULT, _default) or DELIVERED
         schedule = self._table("queue", data, _QUEUE, _schedule)
-        magic, services = self._table("routing", data, _ROUTING, _routing) or (True, True)
+        magic, services = self._table("routing", data, _ROUTING, _routing) or (True, ALL_SERVICES)
         if self._problems:
             raise ScenarioError(tuple(self._problems[:MAX_PROBLEMS]))
         return Rules(
@@ -229,8 +232,14 @@ def _life(table: Mapping[str, Any], key: str, default: timedelta) -> timedelta:
     return told(key, parse_duration, text(key, table[key])) if key in table else default
 
 
-def _routing(table: Mapping[str, Any]) -> tuple[bool, bool]:
-    for key in table:
-        if not isinstance(table[key], bool):
-            raise Problem(key, f"{key} is true or false")
-    return table.get("magic", True), table.get("compat", True)
+def _routing(table: Mapping[str, Any]) -> tuple[bool, frozenset[str]]:
+    magic, compat = table.get("magic", True), table.get("compat", True)
+    if not isinstance(magic, bool):
+        raise Problem("magic", "magic is true or false")
+    if isinstance(compat, bool):
+        return magic, ALL_SERVICES if compat else frozenset()
+    services = texts("compat", compat)
+    for name in services:
+        if name not in ALL_SERVICES:
+            raise Problem("compat", f'unknown service "{name}"{meant(name, sorted(ALL_SERVICES))}')
+    return magic, frozenset(services)

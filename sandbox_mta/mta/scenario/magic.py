@@ -9,6 +9,7 @@ from functools import lru_cache
 from urllib.parse import unquote_plus
 
 from sandbox_mta.mta.scenario.compat import BOUNCE_TAG, compat_of
+from sandbox_mta.mta.scenario.compat import NAMES as ALL_SERVICES
 from sandbox_mta.mta.scenario.outcome import Play, read_outcome, slow
 from sandbox_mta.mta.scenario.replies import OutcomeError
 from sandbox_mta.mta.zone import SIM_ORIGIN
@@ -73,10 +74,10 @@ class Asked:
 
 
 @lru_cache(maxsize=MAX_ADDRESSES)
-def asked_by(path: str, *, services: bool = True) -> Asked | None:
+def asked_by(path: str, services: frozenset[str] = ALL_SERVICES) -> Asked | None:
     """Return what a forward-path asks for; None: nothing special.
 
-    `services` says whether the test addresses of e-mail services mean anything.
+    `services` are those whose test addresses mean what they mean there.
     """
     local, _, domain = path.lower().rpartition("@")
     domain = domain.rstrip(".")
@@ -84,12 +85,10 @@ def asked_by(path: str, *, services: bool = True) -> Asked | None:
         return asked_for(local, "magic")
     if TAG in local:
         return asked_for(local.rpartition(TAG)[2], "tag")
-    if not services:
-        return None
     service, name = compat_of(local, domain)
     if name:
-        return asked_for(name, service)
-    if local.startswith(BOUNCE_TAG):
+        return asked_for(name, service) if service in services else None
+    if local.startswith(BOUNCE_TAG) and "mailtrap" in services:
         return asked_for(f"code+{local.removeprefix(BOUNCE_TAG)}", "mailtrap")
     return None
 

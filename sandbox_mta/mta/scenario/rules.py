@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from sandbox_mta.mta.exchanger import Outcome, accepts
 from sandbox_mta.mta.scenario.answer import TAKEN, Case, decided
+from sandbox_mta.mta.scenario.compat import NAMES as ALL_SERVICES
 from sandbox_mta.mta.scenario.match import Match, Percent
 from sandbox_mta.mta.scenario.outcome import Play, answer_at
 from sandbox_mta.mta.schedule import Schedule
@@ -40,7 +41,7 @@ class Rules:
     rules: tuple[Rule, ...] = ()
     default: Play = DELIVERED
     magic: bool = True  # addresses, tags and X-Sandbox-Outcome say what becomes of them
-    services: bool = True  # the test addresses of e-mail services do, too
+    services: frozenset[str] = ALL_SERVICES  # whose test addresses do, too
     schedule: Schedule | None = None
     reads_fields: bool = False  # a rule asks for what only the header tells
 

@@ -61,6 +61,8 @@ def rule(match: str = "", outcome: str = '"bounce"') -> str:
         ('[queue]\nlifetime = "x"', "2: [queue]: 'x' is no duration"),
         ('[queue]\nretries = 3', '2: [queue]: unknown key "retries"'),
         ('[routing]\nmagic = "no"', "2: [routing]: magic is true or false"),
+        ('[routing]\ncompat = ["sess"]', 'unknown service "sess"; did you mean "ses"?'),
+        ("version = 2", "1: this program reads version = 1"),
         ('[default]\noutcome = "x"', '2: [default]: unknown verb "x"'),
     ],
 )  # fmt: skip

@@ -193,6 +193,10 @@ def test_what_an_address_asks_for_goes_before_rules_unless_that_is_turned_off() 
     no_services = scenario(f"{rules}[routing]\ncompat = false")
     assert status(outcome_of(no_services, "bounced@resend.dev")) == "250 2.0.0"
     assert status(outcome_of(no_services, "bounce@sim.test")) == "550 5.1.1"
+    some = scenario(f'{rules}[routing]\ncompat = ["resend"]')
+    assert status(outcome_of(some, "bounced@resend.dev")) == "550 5.1.1"
+    assert status(outcome_of(some, "bounce@simulator.amazonses.com")) == "250 2.0.0"
+    assert status(outcome_of(some, "bounce+550+x@customer.example")) == "250 2.0.0"
 
 
 @pytest.mark.parametrize(
