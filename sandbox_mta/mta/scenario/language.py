@@ -51,14 +51,14 @@ def _syntax(error: str, text: str, file: str) -> str:
     match = re.search(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", error)
     if match is None:
         return f"{file}: {error}"
-    return f"{file}:{match[2] or len(text.splitlines()) or 1}: {match[1]}"
+    return f"{file}:{match[2] or text.count('\n') + 1}: {match[1]}"
 
 
 class _Reader:
     """Reads one file, and gathers what is wrong with it."""
 
     def __init__(self, text: str, file: str) -> None:
-        self._lines = text.splitlines()
+        self._lines = text.split("\n")  # as tomllib counts
         self._file = file
         self._version = blake2b(text.encode(), digest_size=4).hexdigest()
         self._problems: list[str] = []
@@ -117,7 +117,7 @@ class _Reader:
             return self._complain(line, f'"{name}" is a table: [{name}]')
         return self._read(f"[{name}]: ", line, data[name], known, read)
 
-    def _read(  # the place of a table, and how it is read
+    def _read(
         self,
         who: str,
         line: int,

@@ -62,6 +62,7 @@ def rule(match: str = "", outcome: str = '"bounce"') -> str:
         ('[queue]\nretries = 3', '2: [queue]: unknown key "retries"'),
         ('[routing]\nmagic = "no"', "2: [routing]: magic is true or false"),
         ('[routing]\ncompat = ["sess"]', 'unknown service "sess"; did you mean "ses"?'),
+        ('a = "\u2028"\nversion = 1\nseed = ', "3: Invalid value"),
         ("version = 2", "1: this program reads version = 1"),
         ('[default]\noutcome = "x"', '2: [default]: unknown verb "x"'),
     ],
