@@ -51,7 +51,8 @@ def _syntax(error: str, text: str, file: str) -> str:
     match = re.search(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", error)
     if match is None:
         return f"{file}: {error}"
-    return f"{file}:{match[2] or text.count('\n') + 1}: {match[1]}"
+    line = match[2] or len(text.split("\n"))
+    return f"{file}:{line}: {match[1]}"
 
 
 class _Reader:
