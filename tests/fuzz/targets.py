@@ -177,7 +177,8 @@ def view(octets: bytes) -> None:
     texts = [shown.subject, shown.text, shown.html, *(field.value for field in shown.fields)]
     texts += [word for name in ("from", "to") for box in shown.addresses(name) for word in box]
     texts += [word for a in shown.attachments for word in (a.file_name, a.content_id)]
-    summary = summarise(octets)
+    read = summarise(octets)
+    summary = (read.author, read.subject, read.message_id)
     for text in [*texts, *summary]:
         text.encode("utf-8")
     assert all(len(value) <= MAX_SUMMARY for value in summary)
