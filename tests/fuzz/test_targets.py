@@ -32,6 +32,7 @@ HEADS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", [*OF_A_MESSAGE, *OF_MARKUP], ids=ascii)
 @pytest.mark.parametrize("name", ["linter", "view"])
 def test_nothing_takes_long_for_a_piece_that_comes_again_and_again(name: str, piece: bytes) -> None:
