@@ -15,6 +15,7 @@ from sandbox_mta.settings import Settings
 from sandbox_mta.store.database import Database, StoreError, parse_url
 from sandbox_mta.store.dns_answers import DnsAnswers
 from sandbox_mta.store.inbox import Inbox
+from sandbox_mta.store.migrations import check_schema
 from sandbox_mta.store.migrations import migrate as migrate_store
 from sandbox_mta.store.query import Query, QueryError, parse_query
 from sandbox_mta.store.stored import StoredMessage
@@ -131,6 +132,7 @@ async def _database(settings: Settings) -> AsyncIterator[Database]:
             raise Trouble(f"there is no database {address.path}; name another with --data")
         database = Database(address)
         try:
+            await check_schema(database)
             yield database
         finally:
             await database.close()

@@ -47,6 +47,10 @@ class SchemaNewer(StoreError):
     """The tables were made by a newer version of this program."""
 
 
+class SchemaOlder(StoreError):
+    """The tables were made by an older version of this program, and not migrated since."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
     """Where a database is; as text it never shows the password."""

@@ -1,4 +1,6 @@
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -72,6 +74,28 @@ def test_dump_of_eml_files_asks_for_a_folder() -> None:
 
     assert (done.exit_code, done.stdout) == (2, "")
     assert "--output" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("UPDATE alembic_version SET version_num = '0001'", "run sandbox-mta migrate"),
+        ("UPDATE alembic_version SET version_num = '9999'", "made by a newer version"),
+        ("DROP TABLE alembic_version", "has schema none"),
+    ],
+)
+def test_dump_of_tables_of_another_version_is_one_line(change: str, said: str) -> None:
+    assert run("migrate").exit_code == 0
+    with closing(sqlite3.connect("sandbox-data/sandbox.db")) as connection:
+        connection.execute(change)
+        connection.commit()
+
+    done = run("dump")
+
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_migrate_makes_the_tables_once_and_dump_finds_nothing_in_them() -> None:

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 from sandbox_mta.store.database import (
     SET_SQL_MODE,
     Address,
+    Database,
     SchemaNewer,
+    SchemaOlder,
     Unavailable,
 )
 
@@ -42,12 +44,40 @@ def migrate(address: Address) -> list[str]:
     if stored == known[-1]:
         return []
     if stored is not None and stored not in known:
-        raise SchemaNewer(
-            f"the database {address} was made by a newer version (its schema is {stored}, "
-            f"this program knows {known[-1]}); use that version, or another database"
-        )
+        raise _newer(address, stored)
     _upgrade(address)
     return known[known.index(stored) + 1 :] if stored else known
+
+
+async def check_schema(database: Database) -> None:
+    """Look whether the tables are those that this program reads, and change nothing.
+
+    Raises `SchemaOlder`, `SchemaNewer` and `Unavailable`.
+    """
+    from sqlalchemy.exc import OperationalError, ProgrammingError
+
+    # No such table: SQLite calls it operational, MySQL uses that word for a lost connection.
+    missing = OperationalError if database.dialect == "sqlite" else ProgrammingError
+    async with database.read() as connection:
+        try:
+            stored = (await connection.exec_driver_sql(_STORED)).scalar()
+        except missing:
+            stored = None
+    known = revisions()
+    if stored is not None and stored not in known:
+        raise _newer(database.address, stored)
+    if stored != known[-1]:
+        raise SchemaOlder(
+            f"the database {database.address} has schema {stored or 'none'}, "
+            f"this program reads {known[-1]}; run sandbox-mta migrate"
+        )
+
+
+def _newer(address: Address, stored: str) -> SchemaNewer:
+    return SchemaNewer(
+        f"the database {address} was made by a newer version (its schema is {stored}, "
+        f"this program knows {revisions()[-1]}); use that version, or another database"
+    )
 
 
 def _stored_sqlite(address: Address) -> str | None:
