@@ -10,6 +10,7 @@ from msa.message.charset import UNDECLARED, decode_text
 
 # Tolerant: spaces inside a word are wrong, but nobody wants to read the undecoded octets.
 _WORD = re.compile(rb"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]{0,2000})\?=")
+MAX_WORDS = 131_072  # octets of one value in which encoded-words are looked for; a line has 998
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -18,6 +19,7 @@ def decode_words(value: bytes) -> str:
 
     Never raises. White space between two encoded-words is dropped (RFC 2047 section 6.2), and
     neighbours in one charset are joined before decoding, since many senders split characters.
+    Words behind the first MAX_WORDS octets stay as they are.
     """
     if b"\n" in value:
         value = value.replace(b"\r\n", b"").replace(b"\n", b"")
@@ -42,18 +44,19 @@ def printable(text: str) -> str:
 
 def _runs(value: bytes) -> Iterator[tuple[bytes, str]]:
     """Yield (octets, charset) for each stretch that is to be decoded as one."""
-    data, charset, last = b"", "", 0
-    for word in _WORD.finditer(value):
+    data, charset, last = bytearray(), "", 0
+    for word in _WORD.finditer(value, 0, MAX_WORDS):
         between = value[last : word.start()]
         label = word[1].partition(b"*")[0].decode("latin-1").lower()
         if charset and (between.strip() or label != charset):
-            yield data, charset
-            data, charset = b"", ""
+            yield bytes(data), charset
+            data, charset = bytearray(), ""
         if not last or between.strip():
             yield between, UNDECLARED
-        data, charset, last = data + _octets(word), label, word.end()
+        data += _octets(word)
+        charset, last = label, word.end()
     if charset:
-        yield data, charset
+        yield bytes(data), charset
     yield value[last:], UNDECLARED
 
 
