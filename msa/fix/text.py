@@ -14,8 +14,10 @@ from msa.message.tree import Field, Part
 MAX_LINE = 76  # characters of a line with an encoded-word, RFC 2047 section 2
 MAX_WORD = 75  # characters of an encoded-word
 LEAST_ROOM = 24  # for a word with one character of four octets
+MAX_OCTETS = 131_072  # of all fields of one message that are encoded; a long subject has 200
 REFERENCE = "RFC 2047 section 5"
 
+_TOO_MUCH = f"the message has more than {MAX_OCTETS} octets of such fields"
 _HEAD, _TAIL = "=?utf-8?q?", "?="
 _FREE_TEXT = ("subject", "comments", "content-description", "thread-topic")
 _8BIT = re.compile(rb"[\x80-\xff]")
@@ -31,18 +33,20 @@ def encoded_words(draft: Draft) -> Iterator[Remedy]:
     if draft.is_ascii:
         return
     utf8 = draft.envelope is not None and draft.envelope.smtputf8
+    left = MAX_OCTETS
     for part in draft.parts:
         for field in part.fields:
             value = draft.value(field)
             if not value.isascii() and not is_of_servers(field.name.lower()):
-                yield from _remedies(draft, part, field, value, utf8=utf8)
+                left -= len(value)
+                yield from _remedies(draft, part, field, value, utf8=utf8, has_room=left >= 0)
 
 
 def _remedies(
-    draft: Draft, part: Part, field: Field, value: bytes, *, utf8: bool
+    draft: Draft, part: Part, field: Field, value: bytes, *, utf8: bool, has_room: bool
 ) -> Iterator[Remedy]:
     text = f"write the letters of the {field.name} field as encoded-words"
-    reason = _obstacle(field, value, utf8=utf8)
+    reason = _obstacle(field, value, utf8=utf8) if has_room else _TOO_MUCH
     if reason:
         yield Suppressed(
             name=field.name, part=part.path, reference=REFERENCE, text=text, reason=reason
