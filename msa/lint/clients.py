@@ -12,7 +12,7 @@ from msa.lint.html.support import support
 from msa.lint.rule import Rule, rule
 
 _SPECIAL = frozenset(("input", "button", "meta"))
-_SUFFIXES = re.compile(r"\.([a-z0-9]{2,5})(?=[?#\n]|\Z)", re.IGNORECASE)
+_SUFFIXES = re.compile(r"\.([A-Za-z0-9]{2,5})(?=[?#\n]|\Z)")
 _SUFFIX = re.compile(r"\.([a-z0-9]{2,5})(?:[?#]|$)", re.IGNORECASE)
 
 

@@ -35,6 +35,7 @@ MAX_SIGNATURES = 20  # of one message that are read
 MAX_ADDRESSES = 1_048_576  # octets of address fields that are read; over 500 KB HDR013 tells
 MAX_LOOK_ALIKES = 1_000  # of one message that are remembered
 _NOTHING_SAID = Structured("", ())
+_BARE_CR = re.compile(rb"\r(?!\n)")
 _LOOK_ALIKE = re.compile(rb"(?:\r\n|\r|\n)\0?\.\0?(?=(\r\n|\r|\n))")
 
 
@@ -152,11 +153,12 @@ class Draft:
     @cached_property
     def line_ends(self) -> LineEnds:
         """How the lines end, regular base64 left out."""
-        count = self.content.count
-        cr, lf, crlf = (
-            sum(count(mark, *span) for span in self.restless) for mark in (b"\r", b"\n", b"\r\n")
-        )
-        return LineEnds(cr, lf, crlf)
+        content = self.content
+        cr, lf = (sum(content.count(mark, *span) for span in self.restless) for mark in b"\r\n")
+        # To find no bare CR takes a third of counting pairs.
+        if not any(_BARE_CR.search(content, *span) for span in self.restless):
+            return LineEnds(cr, lf, cr)
+        return LineEnds(cr, lf, sum(content.count(b"\r\n", *span) for span in self.restless))
 
     @property
     def at_rest(self) -> bool:

@@ -32,6 +32,7 @@ _ACTIVE = {
 }
 _HANDLER = re.compile(r"on[a-z]{3,30}")
 _HTML_START = re.compile(rb"\s{0,100}(?:<!doctype html|<html[\s>])", re.IGNORECASE)
+_ALT, _SIZES = frozenset(("alt",)), frozenset(("width", "height", "style", "class"))
 _BAD_NAME = re.compile("[\"'<]")
 
 
@@ -61,7 +62,7 @@ def alternatives_differ(draft: Draft) -> Iterator[Flaw]:
 
 def _compared(draft: Draft, plain: Part, page: Page) -> Iterator[Flaw]:
     text, html = draft.text(plain)[:MAX_COMPARED], page.text[:MAX_COMPARED]
-    pieces, html_pieces = _pieces(text), _pieces(html)
+    pieces, html_pieces = set(text.split()), set(html.split())
     if _plainly_alike(pieces, html_pieces):
         return
     said, shown = _words(pieces), _words(html_pieces)
@@ -75,11 +76,6 @@ def _compared(draft: Draft, plain: Part, page: Page) -> Iterator[Flaw]:
         if shared < MIN_SHARED:
             told = f"of the words of the text and the HTML only {shared:.0%} are the same"
             yield draft.flaw(told, start, end, plain)
-
-
-def _pieces(text: str) -> set[str]:
-    # Equal lines once: rows of a table are many.
-    return set("\n".join(set(text.splitlines())).split())
 
 
 def _plainly_alike(said: set[str], shown: set[str]) -> bool:
@@ -148,7 +144,7 @@ def image_without_alt(draft: Draft) -> Iterator[Flaw]:
     Write alt and width on every image. An empty alt is right for lines, spacers and counters.
     """
     for page in draft.pages:
-        for element in page.lacking("img", ("alt",), ("width", "height", "style", "class")):
+        for element in page.lacking("img", _ALT, _SIZES):
             attributes = element.attributes
             if "alt" not in attributes:
                 text = f"the image {_shown(attributes.get('src', ''))} has no alt attribute"

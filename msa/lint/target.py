@@ -21,10 +21,10 @@ _WEB = re.compile(
     r"([Hh][Tt][Tt][Pp][Ss]?)://(?:([^/?#@\s]*)@)?(\[[0-9A-Fa-f:.]{2,45}\]|[^/?#:@\s\"<>\\^`{|}\[\]]+)"
     r"(?::(\d{1,5}))?(?:[/?#][^\s\"<>\\^`{|}]*)?"
 )
-# Text of addresses, each on a line, that have no character which no address may have, and how far
-# each goes that is of the web.
+# Addresses, each after a line end, without a character that none may have; and how far each of
+# those goes that are of the web.
 _SOUND = re.compile(r"[\n!#-;=?-\[\]_a-z~]*+")
-_ORIGIN = re.compile(r"^[Hh][Tt][Tt][Pp][Ss]?://[^/?#\n]*", re.MULTILINE)
+_ORIGIN = re.compile(r"\n([Hh][Tt][Tt][Pp][Ss]?://[^/?#\n]*)")
 
 
 class Authority(NamedTuple):
@@ -89,7 +89,7 @@ class Survey(NamedTuple):
 
 def survey(page: Page) -> Survey:
     """Look at all addresses at once: those of usual mail name a few hosts, and all are sound."""
-    text = "\n".join(page.urls)
+    text = "\n".join(["", *page.urls])
     origins = _ORIGIN.findall(text)
     taken = [_WEB.fullmatch(origin, 0, MAX_URL) for origin in dict.fromkeys(origins)]
     if not (_SOUND.fullmatch(text) and all(taken)):
@@ -98,7 +98,7 @@ def survey(page: Page) -> Survey:
     if len(origins) == len(page.urls):
         return Survey(authorities, ())
     references = page.references[:MAX_TARGETS]
-    return Survey(authorities, [each for each in references if not _ORIGIN.match(each.url)])
+    return Survey(authorities, [each for each in references if not _ORIGIN.match("\n" + each.url)])
 
 
 def survey_each(page: Page) -> Survey:

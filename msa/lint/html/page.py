@@ -1,9 +1,9 @@
 """An HTML body as rules see it: what `Reader` found, and the octets where each of it stands."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from msa.lint.html.css import Css, read_sheet
 from msa.lint.html.reader import (
@@ -21,9 +21,6 @@ from msa.message.charset import UNDECLARED, codec_name
 from msa.message.decoding import encoded_offsets
 from msa.message.tree import Message, Part, Span
 
-if TYPE_CHECKING:
-    from turbohtml import Token
-
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _TAG_END = re.compile(r"[^>\"']*(?:(?:\"[^\"]*\"|'[^']*')[^>\"']*)*>?")
 MAX_TAG = 4_096  # characters of a tag that are searched for an attribute
@@ -39,14 +36,13 @@ class Page:
         self._source, self._codec = _decoded(data, part.charset or UNDECLARED)
         reader = Reader()
         reader.read(self._source)
-        self.attribute_names: set[str] = reader.attribute_names
         self.texts: list[str | Hidden] = reader.texts  # in order
         self.hides: bool = reader.hides  # some of the texts
         self.broken: list[Broken] = reader.broken
         self.has_doctype: bool = reader.has_doctype
         self.title: str | None = reader.title
         self.caps: list[str] = reader.caps
-        self._tokens = reader.tokens
+        self._starts = reader.starts
         self._sheets = reader.sheets
         self._styles = reader.styles
         self._addresses = reader.addresses
@@ -54,20 +50,28 @@ class Page:
     @cached_property
     def elements(self) -> list[Element]:
         """The start tags in order; dear, so ask for `tags` or `attribute_names` before."""
-        return [element_of(token) for token in self._tokens]
+        return [
+            Element(tag, attributes, token.line, token.col)
+            for tag, attributes, token in self._starts
+        ]
 
-    def lacking(self, tag: str, *groups: Sequence[str]) -> list[Element]:
+    def lacking(self, tag: str, *groups: frozenset[str]) -> list[Element]:
         """Return the elements of one name that have no attribute of some group."""
         return [
-            element_of(token)
-            for token in self._tokens
-            if token.tag == tag and not all(_has_one(token, group) for group in groups)
+            Element(tag, attributes, token.line, token.col)
+            for name, attributes, token in self._starts
+            if name == tag and any(map(attributes.keys().isdisjoint, groups))
         ]
 
     @cached_property
     def tags(self) -> set[str]:
         """Which elements there are, so that rules need not look at each."""
-        return {token.tag or "" for token in self._tokens}
+        return {tag for tag, _, _ in self._starts}
+
+    @cached_property
+    def attribute_names(self) -> set[str]:
+        """Which attributes there are."""
+        return set().union(*[attributes for _, attributes, _ in self._starts if attributes])
 
     @cached_property
     def text(self) -> str:
@@ -176,13 +180,6 @@ class Page:
         if len(self._source) == len(self._data):
             return index
         return len(self._source[:index].encode(self._codec, "replace"))
-
-
-def _has_one(token: "Token", names: Sequence[str]) -> bool:
-    for name in names:  # noqa: SIM110 # any() takes twice the time
-        if token.attr(name) is not None:
-            return True
-    return False
 
 
 def _decoded(data: bytes, charset: str) -> tuple[str, str]:

@@ -146,12 +146,15 @@ class _Looks(NamedTuple):
 
 # An open element: its tag, where it began, and what applies inside.
 _Open = tuple[str, "Token", _Looks]
+# A start tag: its tag, its attributes, and where it stands.
+Start = tuple[str, dict[str, str], "Token"]
 # An address as it is found: the start tag, the attribute, and what a link shows, as written.
 Address = tuple[str, "Token", str, str]
 
 _PLAIN = _Looks(False, False, None, None, True)
 _OUTSIDE: _Open = ("", cast("Token", None), _PLAIN)  # nobody asks where it began
 _SAYS_NOTHING = Looks()
+_NOTHING: dict[str, str] = {}
 
 
 class Reader:
@@ -161,8 +164,7 @@ class Reader:
     """
 
     def __init__(self) -> None:
-        self.tokens: list[Token] = []  # the start tags
-        self.attribute_names: set[str] = set()
+        self.starts: list[Start] = []
         self.texts: list[str | Hidden] = []
         self.hides = False  # some of the texts are `Hidden`
         self.addresses: list[Address] = []
@@ -217,9 +219,10 @@ class Reader:
             self.texts.append("\n")
         looks = opened[-1][2]
         pairs = token.attrs
+        attributes = dict(pairs) if pairs else _NOTHING
         if pairs:
-            looks = self._attributes(token, dict(pairs), addresses, looks)
-        self.tokens.append(token)
+            looks = self._attributes(token, attributes, addresses, looks)
+        self.starts.append((tag, attributes, token))
         if not is_void and not (token.self_closing and (":" in tag or self._in_foreign(tag))):
             opened.append((tag, token, looks))
 
@@ -231,7 +234,6 @@ class Reader:
         above: _Looks,
     ) -> _Looks:
         """Take the addresses of an element, and return what applies inside it."""
-        self.attribute_names.update(attributes)
         if addresses:
             self._addresses(token, attributes, addresses)
         elif self._link is not None and "alt" in attributes:
@@ -378,7 +380,7 @@ class Reader:
     def _finish(self, last: "Token | None") -> None:
         innermost, token, _ = self._open[-1]
         if innermost == _END_TAG and token is last:
-            del self.tokens[-1], self._open[-1]
+            del self.starts[-1], self._open[-1]
         elif innermost not in _RAW:  # there our end is text
             place = Place(1, 0) if last is None else Place(last.line, last.col)
             self._flaw("after this the HTML ends inside a tag or a comment", place)
