@@ -87,6 +87,10 @@ def test_what_a_reader_sees(html: str, text: str) -> None:
         ("<style>p{", ["<style> is never closed"]),
         ("a<b x='", ["after this the HTML ends inside a tag or a comment"]),
         ("a<!-- b", ["after this the HTML ends inside a tag or a comment"]),
+        # The tag that we put at the end, in the body itself.
+        ("<x-end></x-end><b x='", ["after this the HTML ends inside a tag or a comment"]),
+        ("<p><x-end>a</x-end>", []),
+        ("<x-end>", ["<x-end> is never closed"]),
     ],
 )
 def test_what_is_broken(html: str, broken: list[str]) -> None:
