@@ -5,7 +5,7 @@ import sys
 from typing import TextIO
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -35,9 +35,30 @@ def configure(level: str, stream: TextIO = sys.stderr) -> None:
 
 
 def _rendering(stream: TextIO) -> list[Processor]:
-    if stream.isatty():
-        return [structlog.dev.ConsoleRenderer(pad_event_to=0)]
-    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    if not stream.isatty():
+        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    # The traceback by default shows local variables: passwords, and what clients sent.
+    plain = structlog.dev.plain_traceback
+    return [
+        structlog.processors.format_exc_info,
+        _harmless,
+        structlog.dev.ConsoleRenderer(pad_event_to=0, exception_formatter=plain),
+    ]
+
+
+def _harmless(logger: WrappedLogger, method: str, record: EventDict) -> EventDict:
+    """Spell out what would move the terminal's cursor: a record may quote anybody."""
+    for key, value in record.items():
+        if isinstance(value, str):
+            lines = value.split("\n") if key == "exception" else [value]
+            record[key] = "\n".join(map(_printable, lines))
+    return record
+
+
+def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _quieten_libraries() -> None:
