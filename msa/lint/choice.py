@@ -37,4 +37,6 @@ def named(word: str, rules: Sequence[Rule]) -> Sequence[Rule]:
 
 
 def _matches(rule: Rule, words: Sequence[str]) -> bool:
-    return any(word == rule.name or (word and rule.code.startswith(word)) for word in words)
+    return any(
+        word.lower() == rule.name or (word and rule.code.startswith(word.upper())) for word in words
+    )

@@ -16,6 +16,8 @@ def test_options_survive_json() -> None:
 def test_a_word_names_a_rule_or_a_family() -> None:
     assert [rule.code for rule in named("bare-lf", RULES)] == ["SEC001"]
     assert {rule.code[:3] for rule in named("SEC", RULES)} == {"SEC"}
+    assert [rule.code for rule in named("hdr007", RULES)] == ["HDR007"]
+    assert [rule.code for rule in named("Bare-LF", RULES)] == ["SEC001"]
 
 
 @pytest.mark.parametrize(
