@@ -111,8 +111,10 @@ class Recorder:
     def said(self, answer: Reply, wire: bytes) -> None:
         """Take note of a reply, given with its octets too."""
         if answer.code >= 400:
-            if self._transcript.hides and answer.code == 500:
-                answer = reply.unknown_command("***")  # or it would quote what is hidden
+            # Of all replies to a line that is no command it alone quotes the line.
+            hidden = reply.unknown_command("***")
+            if self._transcript.hides and (answer.code, answer.detail) == (500, hidden.detail):
+                answer = hidden
                 wire = answer.wire()
             self._decline(answer)
         elif answer.code == 221:

@@ -143,6 +143,21 @@ def test_refusals_of_a_flood_are_counted_but_not_all_kept() -> None:
     assert record.refused == MAX_REFUSALS + 5
 
 
+def test_replies_while_a_password_is_hidden_are_recorded_as_they_were_given() -> None:
+    talk = greeted()
+    talk.say(b"AUTH LOGIN", b"YWRh", b"x" * 13_000)
+    talk.say(b"AUTH PLAIN AGFkYQBzZWNyZXQ=\n", b"c2VjcmV0")
+
+    record = talk.end()
+
+    assert record is not None
+    assert [str(one.reply) for one in record.refusals] == [
+        "500 5.5.6 Authentication exchange line too long",
+        "501 5.5.2 The response is not valid base64",
+        "500 5.5.1 Command *** not recognized",
+    ]
+
+
 def test_how_a_session_ended_is_told_by_the_last_reply() -> None:
     endings = {}
     for last in (reply.IDLE, reply.SHUTTING_DOWN, reply.TOO_MANY_ERRORS):
