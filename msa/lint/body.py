@@ -67,7 +67,7 @@ def html_only(draft: Draft) -> Iterator[Flaw]:
 
     Render a text template beside the HTML one, and send both as alternatives.
     """
-    bodies = _bodies(draft)
+    bodies = draft.bodies
     page = next((part for part in bodies if part.type == "text/html"), None)
     if page is not None and all(part.type != "text/plain" for part in bodies):
         start, end = page.header.start, page.body.start
@@ -118,14 +118,6 @@ def _is_blank(draft: Draft, part: Part) -> bool:
     return _BLANK.fullmatch(data) is not None
 
 
-def _bodies(draft: Draft) -> list[Part]:
-    return [
-        part
-        for part in draft.parts
-        if part.type in ("text/plain", "text/html") and not draft.is_attached(part)
-    ]
-
-
 @rule(
     "BOD007",
     "html-clipped",
@@ -141,7 +133,7 @@ def html_clipped(draft: Draft) -> Iterator[Flaw]:
 
     Take out comments and unused styles, and show long lists on a page of yours.
     """
-    for part in _bodies(draft):
+    for part in draft.bodies:
         start, end = part.body
         if part.type == "text/html" and end - start > CLIPPED:
             size = len(draft.octets(part))
@@ -173,9 +165,8 @@ def template_unfilled(draft: Draft) -> Iterator[Flaw]:
             at = max(value.find(subject[start : start + 2]), 0) + field.value_start
             shown = _shown(subject[start:_end])
             yield draft.flaw(f"the subject holds {shown}", at, field.value_end)
-    for part in draft.parts:
-        if part.type in ("text/plain", "text/html") and not draft.is_attached(part):
-            yield from _in_text(draft, part)
+    for part in draft.bodies:
+        yield from _in_text(draft, part)
 
 
 def _in_text(draft: Draft, part: Part) -> Iterator[Flaw]:

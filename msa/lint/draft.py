@@ -181,11 +181,18 @@ class Draft:
         return tuple(islice(spans, MAX_LOOK_ALIKES))
 
     @cached_property
+    def bodies(self) -> tuple[Part, ...]:
+        """The texts that are shown, plain or HTML, not attached."""
+        return tuple(
+            part
+            for part in self.parts
+            if part.type in ("text/plain", "text/html") and not self.is_attached(part)
+        )
+
+    @cached_property
     def pages(self) -> tuple[Page, ...]:
         """The HTML that is shown, at most MAX_PAGES parts of it, read once."""
-        shown = (
-            part for part in self.parts if part.type == "text/html" and not self.is_attached(part)
-        )
+        shown = (part for part in self.bodies if part.type == "text/html")
         return tuple(
             Page(self.message, part, self.octets(part)) for part in islice(shown, MAX_PAGES)
         )
@@ -197,8 +204,8 @@ class Draft:
 
     @property
     def _texts(self) -> Iterator[tuple[Part, bytes]]:
-        for part in self.parts:
-            if part.type == "text/plain" and not self.is_attached(part):
+        for part in self.bodies:
+            if part.type == "text/plain":
                 yield part, self.octets(part)
 
     @cached_property

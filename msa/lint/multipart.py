@@ -130,8 +130,8 @@ def _needed(draft: Draft, part: Part) -> Iterator[Flaw]:
 def _dangling(draft: Draft, known: set[bytes]) -> Iterator[Flaw]:
     for page in draft.pages:
         seen: set[str] = set()
-        there = any(url[:4].lower() == "cid:" for url in page.urls)
-        for reference in page.references[:MAX_REFERENCES] if there else ():
+        names_parts = "\ncid:" in page.url_text.lower()
+        for reference in page.references[:MAX_REFERENCES] if names_parts else ():
             url = reference.url
             if url[:4].lower() != "cid:" or url in seen:
                 continue

@@ -89,10 +89,9 @@ class Survey(NamedTuple):
 
 def survey(page: Page) -> Survey:
     """Look at all addresses at once: those of usual mail name a few hosts, and all are sound."""
-    text = "\n".join(["", *page.urls])
-    origins = _ORIGIN.findall(text)
+    origins = _ORIGIN.findall(page.url_text)
     taken = [_WEB.fullmatch(origin, 0, MAX_URL) for origin in dict.fromkeys(origins)]
-    if not (_SOUND.fullmatch(text) and all(taken)):
+    if not (_SOUND.fullmatch(page.url_text) and all(taken)):
         return survey_each(page)
     authorities = frozenset(_authority(*each.groups()) for each in taken if each is not None)
     if len(origins) == len(page.urls):

@@ -106,6 +106,11 @@ class Page:
         return [*urls, *(reference.url for reference in self._in_css)]
 
     @cached_property
+    def url_text(self) -> str:
+        """All of them, each after a line end."""
+        return "\n".join(["", *self.urls])
+
+    @cached_property
     def loaded(self) -> str:
         """What is loaded, not followed: the addresses but for those of links, each on a line."""
         urls = [url for url, _, name, _ in self._addresses if name != "href"]
