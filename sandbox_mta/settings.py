@@ -360,6 +360,11 @@ class Settings(BaseSettings):
         description="`on` lets the host name of `webhook_url` lead to a private address, as in a "
         "container network; `localhost` and an address written out need no permission",
     )
+    suppression: bool = Field(
+        False,
+        description="`on` keeps addresses that bounced for good, or whose owner complained, on a "
+        "list (`/api/v2/suppressions`); what is sent to them is `suppressed`, as at providers",
+    )
     auth: Literal["any", "required", "off"] = Field(
         "any",
         description="`any` offers AUTH and accepts anybody, `required` demands it (of anybody), "

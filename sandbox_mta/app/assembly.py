@@ -40,6 +40,7 @@ from sandbox_mta.settings import Settings
 from sandbox_mta.store import open_store
 from sandbox_mta.store.composition import Store
 from sandbox_mta.store.database import StoreError
+from sandbox_mta.store.suppressions import SuppressionList
 from sandbox_mta.web.app import create_app
 from sandbox_mta.web.guard import is_loopback
 
@@ -158,6 +159,7 @@ class Sandbox:
             schedule=named(self._settings.schedule),
             scenario=scenario,
             notes=self._store.notes,
+            suppressions=self._suppressions(),
             hostname=self._settings.hostname,
         )
         self._worker = worker
@@ -165,6 +167,12 @@ class Sandbox:
         self.stages["mta"] = worker.run
         self.stages["clock"] = self._keeper.follow
         self.stages |= telling.stages(self._settings, self._store.outbox)
+
+    def _suppressions(self) -> SuppressionList | None:
+        if not self._settings.suppression:
+            return None
+        self._store.deliveries.write_beside(self._store.suppressions.list_failed)
+        return self._store.suppressions
 
     async def _make_broker(self) -> None:
         port = kafka.embedded_port(self._settings)
@@ -230,6 +238,7 @@ class Sandbox:
             self._store.inbox,
             self._control,
             self,
+            suppressions=self._store.suppressions,
             smtp=settings.smtp,
             hostname=settings.hostname,
             hosts=settings.http_hosts if is_loopback(host) else None,

@@ -58,6 +58,17 @@ def deliver(
     return _settle(recipient, tried, now, schedule)
 
 
+def suppressed(
+    recipient: QueuedRecipient, why: str, now: datetime, schedule: Schedule
+) -> Settlement:
+    """Settle a recipient whose address is not sent to any more."""
+    path = recipient.recipient.forward_path
+    text = f"<{path}> is on the suppression list ({why}); nothing was tried"
+    reply, state = Reply(550, "1.1", text), State.SUPPRESSED
+    outcome = Outcome(reply, "routing", "suppression-list", "suppressed", state)
+    return _settle(recipient, [(None, outcome)], now, schedule)
+
+
 def local_error(recipient: QueuedRecipient, now: datetime, schedule: Schedule) -> Settlement:
     """Settle a recipient whose decision failed through a mistake of ours: it is tried again."""
     return _settle(recipient, [(None, LOCAL_ERROR)], now, schedule)

@@ -3,7 +3,7 @@
 `QueuedRecipient` is what a queue hands out, `Settlement` what it gets back.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeAlias
@@ -75,6 +75,13 @@ class ScenarioNotes(Protocol):
 
     async def save_notes(self, changes: Notes) -> None:
         """Store changes durably."""
+
+
+class Suppressions(Protocol):
+    """Knows the addresses that are not sent to any more."""
+
+    async def among(self, forward_paths: Collection[str]) -> Mapping[str, str]:
+        """Return which of some recipients are listed, and why: "bounce" or "complaint"."""
 
 
 class DeliveryQueue(Protocol):

@@ -2,17 +2,24 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from msa.envelope import Kind
 from msa.identifier import new_id
 from sandbox_mta.mta import delivery, dsn
 from sandbox_mta.mta.clock import Clock
 from sandbox_mta.mta.mx import OWN_NAME, Router
-from sandbox_mta.mta.ports import DeliveryQueue, QueuedRecipient, ScenarioNotes, Settlement
+from sandbox_mta.mta.ports import (
+    DeliveryQueue,
+    QueuedRecipient,
+    ScenarioNotes,
+    Settlement,
+    Suppressions,
+)
 from sandbox_mta.mta.scenario import Scenario
 from sandbox_mta.mta.scenario.message import Fields, read_fields
 from sandbox_mta.mta.schedule import POSTFIX, Schedule
@@ -46,6 +53,7 @@ class Worker:
         schedule: Schedule = POSTFIX,
         scenario: Scenario | None = None,
         notes: ScenarioNotes | None = None,
+        suppressions: Suppressions | None = None,
         hostname: str = OWN_NAME,
     ) -> None:
         self.queue = queue
@@ -55,6 +63,7 @@ class Worker:
         self._scenario = scenario or Scenario()
         self._read_last: tuple[str, Fields] = ("", {})  # of a message that many are to get
         self._notes = notes  # None: what exchangers remember ends with the process
+        self._suppressions = suppressions  # None: every address is sent to
         self._hostname = hostname
         self._stopping = False
         self._due_at: datetime | None = None  # the earliest due time we know of
@@ -121,12 +130,29 @@ class Worker:
             size = max(TURN[0], min(TURN[1], (len(claimed) - done) // 32))
             turn = claimed[done : done + size]
             await self._prepare(turn)
-            settlements = [await self._decided(each, now) for each in turn]
+            listed = await self._listed(turn)
+            settlements = [
+                delivery.suppressed(each, listed[path], now, self._schedule)
+                if (path := each.recipient.forward_path) in listed
+                else await self._decided(each, now)
+                for each in turn
+            ]
             await self._save_notes()
             await self._record(settlements)
             done += len(turn)
             await asyncio.sleep(0)
         return done
+
+    async def _listed(self, turn: Sequence[QueuedRecipient]) -> Mapping[str, str]:
+        """Return which recipients are not sent to any more; what the sandbox reports is sent."""
+        if self._suppressions is None:
+            return {}
+        paths = {each.recipient.forward_path for each in turn if each.kind is Kind.MAIL}
+        try:
+            return await self._suppressions.among(paths)
+        except Exception:  # what is claimed must be settled, or it waits for its lease to end
+            log.exception("the suppression list can't be read; every address is sent to")
+            return {}
 
     async def _prepare(self, turn: Sequence[QueuedRecipient]) -> None:
         """Find the routes that take their time beside the loop, so that intake goes on."""

@@ -26,6 +26,7 @@ from sandbox_mta.store.scenario_notes import KeptNotes
 from sandbox_mta.store.sessions import Sessions
 from sandbox_mta.store.sqlite import SqliteConnection
 from sandbox_mta.store.submissions import AfterCommit, Submissions
+from sandbox_mta.store.suppressions import SuppressionList
 from sandbox_mta.store.writer import Connection, Writer
 
 RELEASE_S = 2  # of the ten seconds that a shutdown takes at most
@@ -80,6 +81,7 @@ class Store:
         self.submissions = Submissions(
             self.writer, self.deliveries, after_commit, outbox=self.outbox
         )
+        self.suppressions = SuppressionList(self.writer, self.database)
         self.sessions = Sessions(self.writer)
         self.events = Events(self.database, self.writer, instance)
         self.notes = KeptNotes(self.writer, self.database)

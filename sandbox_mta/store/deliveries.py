@@ -41,6 +41,8 @@ REAP_EVERY_S = 30
 LOOK_EVERY_S = 0.5  # for recipients that other processes store; MySQL only
 
 _FREE = "lease_owner = NULL, lease_until = NULL, lease_epoch = lease_epoch + 1, ready = 1"
+# Writes more of settlements; the second argument is what `settle` returned.
+Beside = Callable[[Sequence[Settled], "Sequence[Stored | bool]"], Steps[None]]
 log = logging.getLogger(__name__)
 
 
@@ -75,6 +77,10 @@ class Deliveries:
         self._listeners: list[Callable[[int], None]] = []
         self._lane = _Lane(self, outbox)
         writer.add(self._lane)
+
+    def write_beside(self, beside: Beside) -> None:
+        """Let `beside` write more in the transaction of each settlement."""
+        self._lane.beside.append(beside)
 
     def subscribe(self, listener: Callable[[int], None]) -> None:
         """Call `listener` with the number of each submission once it is stored."""
@@ -274,11 +280,14 @@ class _Lane(Lane[Settled, "Stored | bool"]):
         super().__init__()
         self._deliveries = deliveries
         self._outbox = outbox
+        self.beside: list[Beside] = []
 
     def write(self, items: Sequence[Settled]) -> "Steps[Sequence[Stored | bool]]":
         outcomes = yield from settle(items)
         if self._outbox is not None:
             yield from self._outbox.tell_settled(items, outcomes)
+        for beside in self.beside:
+            yield from beside(items, outcomes)
         return outcomes
 
     def written(self, items: Sequence[Settled], outcomes: "Sequence[Stored | bool]") -> None:

@@ -389,3 +389,15 @@ status_senders = Table(
     Column("lease_until", BigInteger, nullable=False, comment="real time"),
     **_MYSQL,
 )
+
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("address", Path, primary_key=True, comment="in lower case, as providers compare"),
+    Column("reason", String(10), nullable=False, comment="bounce or complaint"),
+    Column("reply", Words, nullable=False, comment="of the bounce; empty for a complaint"),
+    Column("submission_id", Id, nullable=False, comment="the message that led to it"),
+    Column("listed_at", BigInteger, nullable=False, comment="real time"),
+    sqlite_with_rowid=False,
+    **_MYSQL,
+)

@@ -10,7 +10,8 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from sandbox_mta.store.inbox import Inbox
-from sandbox_mta.web import api, evidence, fixes, live, mailpit, sessions
+from sandbox_mta.store.suppressions import SuppressionList
+from sandbox_mta.web import api, evidence, fixes, live, mailpit, sessions, suppression
 from sandbox_mta.web.guard import Guard
 from sandbox_mta.web.pages import routes as pages
 from sandbox_mta.web.ports import ClockControl, Health
@@ -21,6 +22,7 @@ def create_app(  # noqa: PLR0913 # everything the web is given
     clock: ClockControl | None,
     health: Health,
     *,
+    suppressions: SuppressionList,
     smtp: str,
     hostname: str = "sandbox.test",
     hosts: Iterable[str] | None,
@@ -42,6 +44,7 @@ def create_app(  # noqa: PLR0913 # everything the web is given
     app.include_router(evidence.router(inbox))
     app.include_router(fixes.router(inbox, hostname))
     app.include_router(sessions.router(inbox, hostname))
+    app.include_router(suppression.router(suppressions))
     app.include_router(mailpit.router(inbox))
     app.include_router(pages.router(inbox, clock, smtp, hostname))
     app.mount("/static", StaticFiles(directory=Path(__file__).with_name("static")))

@@ -14,6 +14,7 @@ from msa.envelope import Client, Recipient
 from msa.recorder import Ending, Refusal, SessionRecord
 from msa.reply import Reply
 from sandbox_mta.mta.clock import MANUAL, Clock, started
+from sandbox_mta.mta.status import State
 from sandbox_mta.mta.worker import Worker
 from sandbox_mta.store.composition import Store
 from sandbox_mta.store.database import Address
@@ -21,7 +22,7 @@ from sandbox_mta.web.app import create_app
 from sandbox_mta.web.guard import PAGE_POLICY
 from sandbox_mta.web.pages.refused import PAGE_ROWS
 from sandbox_mta.web.pages.tabs import TABS
-from tests.contract.mail import submission
+from tests.contract.mail import settlement, submission
 
 SUMMARY_KEYS = [
     *("ID", "MessageID", "Read", "From", "To", "Cc", "Bcc", "ReplyTo", "Subject", "Created"),
@@ -70,6 +71,14 @@ class Web:
         await self._store.submissions.accept(made, None)
         return made.id
 
+    async def bounce(self, *to: str) -> None:
+        """Let a message bounce for good where bounces are listed."""
+        self._store.deliveries.write_beside(self._store.suppressions.list_failed)
+        await self.receive(None, *to)
+        claimed = await self._store.deliveries.claim(datetime.now(UTC) + timedelta(minutes=1), 10)
+        await self._store.deliveries.record([settlement(one, State.BOUNCED) for one in claimed])
+        await self._store.deliveries.flush()
+
     async def refuse(self, *commands: str, id: str = "s-1", transcript: str = "") -> None:
         """Record a session in which commands were refused."""
         now = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -108,6 +117,7 @@ async def web(tmp_path: Path) -> AsyncIterator[Web]:
         store.inbox,
         clock,
         AllWell(),
+        suppressions=store.suppressions,
         smtp="127.0.0.1:1025",
         hosts=(),
         stopping=asyncio.Event(),
@@ -426,3 +436,21 @@ async def test_the_sessions_of_each_recipient_are_shown(web: Web) -> None:
     assert f'href="{there}/1/transcript"' in page
     for nobody in (f"{there}/2/transcript", "/api/v2/messages/none/recipients/0/transcript"):
         assert (await web.get(nobody)).status_code == 404
+
+
+async def test_the_suppression_list_is_read_and_cleared_over_the_api(web: Web) -> None:
+    addresses = ("ada@customer.example", "bob@customer.example", "eve/x@customer.example")
+    await web.bounce(*addresses)
+
+    [ada, *_] = (await web.client.get("/api/v2/suppressions?limit=1")).json()
+    assert (ada["address"], ada["reason"]) == ("ada@customer.example", "bounce")
+    assert ada["reply"] == "550 5.1.1 No such user"
+    rest = (await web.client.get("/api/v2/suppressions", params={"after": ada["address"]})).json()
+    assert [one["address"] for one in rest] == list(addresses[1:])
+
+    gone = await web.client.delete("/api/v2/suppressions/EVE%2Fx@customer.example")
+    assert gone.json() == {"removed": 1}
+    again = await web.client.delete("/api/v2/suppressions/eve%2Fx@customer.example")
+    assert again.status_code == 404
+    assert (await web.client.delete("/api/v2/suppressions")).json() == {"removed": 2}
+    assert (await web.client.get("/api/v2/suppressions")).json() == []

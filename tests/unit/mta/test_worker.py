@@ -1,6 +1,6 @@
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -309,3 +309,43 @@ async def test_two_workers_share_a_queue(queue: QueueInMemory, clock: Clock) -> 
 
     assert await queue.unsettled() == 0
     assert len(queue.settlements) == 100
+
+
+class Listed:
+    """A suppression list of one address."""
+
+    fails = False
+
+    async def among(self, forward_paths: Collection[str]) -> Mapping[str, str]:
+        if self.fails:
+            raise ConnectionError
+        return {path: "bounce" for path in forward_paths if path == "bob@example.net"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "fails", "state"),
+    [
+        (Kind.MAIL, False, State.SUPPRESSED),
+        (Kind.DSN, False, State.DELIVERED),
+        (Kind.MAIL, True, State.DELIVERED),
+    ],
+)
+async def test_mail_to_a_listed_address_is_not_tried(
+    queue: QueueInMemory, clock: Clock, kind: Kind, fails: bool, state: State
+) -> None:
+    listed = Listed()
+    listed.fails = fails
+    worker = Worker(queue, clock, suppressions=listed)
+    queue.put(queued("bob@example.net", kind=kind))
+    queue.put(queued("ada@example.net"))
+
+    async with running(worker):
+        await until_settled(queue, 2)
+
+    bob, ada = queue.settlements
+    assert (bob.state, ada.state) == (state, State.DELIVERED)
+    if state is State.SUPPRESSED:
+        assert str(bob.reply) == (
+            "550 5.1.1 <bob@example.net> is on the suppression list (bounce); nothing was tried"
+        )
+        assert bob.report is None
