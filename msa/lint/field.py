@@ -136,7 +136,8 @@ _WORD = re.compile(
     rb"=\?([^?\s=]{1,60})\?([^?\s]{1,8})\?(?:([^?]{0,500}(?:\?(?!=)[^?]{0,200}){0,3})\?=)?"
 )
 _BAD_Q = re.compile(rb"=(?![0-9A-Fa-f]{2})")
-_QUOTED = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+# One that never ends is taken to the end of the value, or each quote in it would be a beginning.
+_QUOTED = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(")?', re.DOTALL)
 _Q_UNIT = re.compile(rb"=([0-9A-Fa-f]{2})")
 # Parameters have RFC 2231 instead, and a name in an encoded-word there is MIM010's matter.
 _NO_WORDS = frozenset(
@@ -173,7 +174,7 @@ def _words(draft: Draft, part: Part, field: Field) -> Iterator[Flaw]:
     value = draft.value(field)
     quoted: list[tuple[int, int]] = []
     if field.name.lower() in ADDRESS_FIELDS and b'"' in value:
-        quoted = [found.span() for found in _QUOTED.finditer(blank_comments(value))]
+        quoted = [found.span() for found in _QUOTED.finditer(blank_comments(value)) if found[1]]
     for word in _WORD.finditer(value):
         reason = _word_trouble(word)
         severity: Severity | None = None

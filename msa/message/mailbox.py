@@ -319,8 +319,11 @@ def display_name(phrase: bytes) -> bytes:
     """Unquote a display name; encoded-words are left as they are."""
     if b'"' not in phrase:
         return phrase
-    return _QUOTED.sub(lambda found: _ESCAPE.sub(rb"\1", found[1]), phrase)
+    return _QUOTED.sub(
+        lambda found: _ESCAPE.sub(rb"\1", found[1]) if found[2] else found[0], phrase
+    )
 
 
-_QUOTED = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL)
+# One that never ends is taken to the end of the phrase, or each quote in it would be a beginning.
+_QUOTED = re.compile(rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)(")?', re.DOTALL)
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)

@@ -1,5 +1,7 @@
 """Rules on the header: where two of them look at the same octets, and what a hostile one costs."""
 
+import time
+
 import pytest
 
 from msa.envelope import Envelope, Recipient
@@ -80,3 +82,12 @@ def test_addresses_beyond_the_budget_are_not_read() -> None:
 def test_no_header_takes_quadratic_time(head: bytes, piece: bytes) -> None:
     # A quadratic rule would need hours; pytest's patience is the bound.
     lint(head + piece * (400_000 // len(piece)), ENVELOPE)
+
+
+def test_a_quoted_string_that_never_ends_is_walked_through_once() -> None:
+    value = b'=?utf-8?q?"' + b'\\"' * 100_000
+    begun = time.process_time()
+
+    lint(b"From: " + value + b"\r\nTo: " + value + b" <ada@b.example>\r\n\r\n", budget_s=60)
+
+    assert time.process_time() - begun < 10  # from each quote to the end it takes minutes
