@@ -60,7 +60,8 @@ class Settlement:
     attempts: tuple[Attempt, ...]
     reason: str  # classification: "" when delivered, else "user-unknown", "mailbox-full", ...
     due_at: datetime | None = None  # time of the clock of the next attempt; only when deferred
-    report: Submission | None = None  # the delivery status notification this gives rise to
+    # The delivery status notification this gives rise to; settlements may share one.
+    report: Submission | None = None
 
 
 # What exchangers remember, by rule and key; () stands for what is forgotten.
@@ -96,7 +97,9 @@ class DeliveryQueue(Protocol):
     async def record(self, settlements: Sequence[Settlement]) -> None:
         """Queue settlements for the next commit and return; waits only when the queue is full.
 
-        A settlement whose lease was lost changes nothing, and is logged.
+        A settlement whose lease was lost changes nothing, and is logged. Settlements that follow
+        each other and share a report are recorded together or not at all: a report names nobody
+        who did not meet that end.
         """
 
     async def flush(self) -> None:

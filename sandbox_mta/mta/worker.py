@@ -23,6 +23,7 @@ from sandbox_mta.mta.ports import (
 from sandbox_mta.mta.scenario import Scenario
 from sandbox_mta.mta.scenario.message import Fields, read_fields
 from sandbox_mta.mta.schedule import POSTFIX, Schedule
+from sandbox_mta.mta.status import Action, action_of
 
 CLAIM = 2048  # recipients a claim: at 64 a turn some 30 turns of the loop
 TURN = (16, 64)  # fewest and most decisions a turn of the loop; one takes 6 us
@@ -128,7 +129,7 @@ class Worker:
         done = 0
         while done < len(claimed) and not self._stopping:
             size = max(TURN[0], min(TURN[1], (len(claimed) - done) // 32))
-            turn = claimed[done : done + size]
+            turn = _turn(claimed[done : done + TURN[1] + 1], size)
             await self._prepare(turn)
             listed = await self._listed(turn)
             settlements = [
@@ -138,7 +139,7 @@ class Worker:
                 for each in turn
             ]
             await self._save_notes()
-            await self._record(settlements)
+            await self._record(await self._with_reports(settlements, now))
             done += len(turn)
             await asyncio.sleep(0)
         return done
@@ -171,14 +172,17 @@ class Worker:
             route = self._router.route(domain)
             if self._scenario.reads_fields(recipient):
                 recipient = replace(recipient, fields=await self._fields(recipient.submission_id))
-            schedule = self._scenario.rules.schedule or self._schedule
-            settlement = delivery.deliver(recipient, route, now, self._scenario, schedule)
-            if dsn.is_due(settlement, schedule, now):
-                return await self._reported(settlement, now, schedule)
-            return settlement
+            return delivery.deliver(recipient, route, now, self._scenario, self._current_schedule)
         except Exception:
-            log.exception("recipient %s of %s", recipient.number, recipient.submission_id)
-            return delivery.local_error(recipient, now, self._schedule)
+            return self._mistaken(recipient, now)
+
+    def _mistaken(self, recipient: QueuedRecipient, now: datetime) -> Settlement:
+        log.exception("recipient %s of %s", recipient.number, recipient.submission_id)
+        return delivery.local_error(recipient, now, self._schedule)
+
+    @property
+    def _current_schedule(self) -> Schedule:
+        return self._scenario.rules.schedule or self._schedule
 
     async def _fields(self, submission_id: str) -> Fields:
         if self._read_last[0] != submission_id:
@@ -197,19 +201,39 @@ class Worker:
             self._scenario.memory.take_back(changes)
             log.exception("what exchangers remember is not saved; trying again with the next turn")
 
+    async def _with_reports(
+        self, settlements: Sequence[Settlement], now: datetime
+    ) -> Sequence[Settlement]:
+        """Add the reports that are due; what shares one is put side by side."""
+        due: dict[tuple[str, Action | None], list[Settlement]] = {}
+        others = []
+        for each in settlements:
+            if dsn.is_due(each, self._current_schedule, now):
+                key = (each.recipient.submission_id, action_of(each.state))
+                due.setdefault(key, []).append(each)
+            else:
+                others.append(each)
+        for alike in due.values():
+            others += await self._reported(alike, now)
+        return others
+
     async def _reported(
-        self, settlement: Settlement, now: datetime, schedule: Schedule
-    ) -> Settlement:
-        report = dsn.report(
-            settlement,
-            await self.queue.content(settlement.recipient.submission_id),
-            report_id=new_id(),
-            hostname=self._hostname,
-            schedule=schedule,
-            now=now,
-            accepted_at=datetime.now(UTC),
-        )
-        return replace(settlement, report=report)
+        self, settlements: Sequence[Settlement], now: datetime
+    ) -> Sequence[Settlement]:
+        """Report settlements of one message together."""
+        try:
+            report = dsn.report(
+                settlements,
+                await self.queue.content(settlements[0].recipient.submission_id),
+                report_id=new_id(),
+                hostname=self._hostname,
+                schedule=self._current_schedule,
+                now=now,
+                accepted_at=datetime.now(UTC),
+            )
+        except Exception:
+            return [self._mistaken(each.recipient, now) for each in settlements]
+        return [replace(each, report=report) for each in settlements]
 
     async def _record(self, settlements: Sequence[Settlement]) -> None:
         await self.queue.record(settlements)
@@ -241,3 +265,20 @@ class Worker:
     async def _sleep(self, delay_s: float) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), delay_s)
+
+
+def _turn(claimed: Sequence[QueuedRecipient], size: int) -> Sequence[QueuedRecipient]:
+    """Return the first recipients, about `size`, without splitting a message if there is a way.
+
+    What is decided in one turn is reported together.
+    """
+    if _is_boundary(claimed, size):
+        return claimed[:size]
+    later = (end for end in range(size + 1, TURN[1] + 1) if _is_boundary(claimed, end))
+    sooner = (end for end in range(size - 1, 0, -1) if _is_boundary(claimed, end))
+    return claimed[: next(later, next(sooner, TURN[1]))]
+
+
+def _is_boundary(claimed: Sequence[QueuedRecipient], end: int) -> bool:
+    """Tell whether a message ends there."""
+    return end >= len(claimed) or claimed[end].submission_id != claimed[end - 1].submission_id

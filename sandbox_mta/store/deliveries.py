@@ -13,9 +13,10 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
+from itertools import groupby
 from typing import Any
 
 from msa.envelope import Submission
@@ -162,10 +163,10 @@ class Deliveries:
 
     async def record(self, settlements: Sequence[Settlement]) -> None:
         """Queue settlements for the next commit; see `sandbox_mta.mta.ports`."""
-        for settlement in settlements:
+        for together in _sharing(settlements):
             if len(self._lane.waiting) >= MAX_SETTLEMENTS:
                 await self._writer.room(self._lane, MAX_SETTLEMENTS)
-            self._writer.put(self._lane, settled(settlement, self.clock_now(), self._report))
+            self._writer.put(self._lane, settled(together, self.clock_now(), self._report))
 
     async def flush(self) -> None:
         """Return when every settlement recorded so far is committed."""
@@ -295,30 +296,42 @@ class _Lane(Lane[Settled, "Stored | bool"]):
             if outcome is False:
                 self._lost(item)
                 continue
-            if item.due_at is not None:
-                self._deliveries.expect(item.due_at)
+            for one in item.recipients:
+                if one.due_at is not None:
+                    self._deliveries.expect(one.due_at)
             if item.report is not None and isinstance(outcome, Stored):
                 self._deliveries.hand_over(item.report, outcome)
         if self._outbox is not None:
             self._outbox.wake()
 
     def failed(self, item: Settled, error: Exception) -> None:
-        log.error("recipient %d can't be settled; its lease will end", item.number, exc_info=error)
+        log.error(
+            "recipient %d can't be settled; its lease will end", item.first.number, exc_info=error
+        )
         self._dismiss(item)
 
     def proof(self, item: Settled, outcome: "Stored | bool") -> Statement | None:
         if outcome is False:
             return None
         sql = "SELECT 1 FROM statuses WHERE recipient = ? AND n = ?"
-        return Statement(sql, (item.number, item.epoch))
+        return Statement(sql, (item.first.number, item.first.epoch))
 
     def _lost(self, item: Settled) -> None:
-        log.warning("recipient %d was settled too late: its lease was lost", item.number)
+        log.warning("recipient %d was settled too late: its lease was lost", item.first.number)
         self._dismiss(item)
 
     def _dismiss(self, item: Settled) -> None:
         if item.report is not None:
             self._deliveries.dismiss(item.report)
+
+
+def _sharing(settlements: Sequence[Settlement]) -> Iterator[Sequence[Settlement]]:
+    """Yield each settlement alone, and those that follow each other with one report together."""
+    for report, some in groupby(settlements, key=lambda each: each.report and each.report.id):
+        if report is None:
+            yield from ((each,) for each in some)
+        else:
+            yield tuple(some)
 
 
 def _count(statement: Statement) -> Steps[int]:

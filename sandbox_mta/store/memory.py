@@ -101,13 +101,19 @@ class MemoryStore:
 
     async def record(self, settlements: Sequence[Settlement]) -> None:
         for settlement in settlements:
-            recipient = settlement.recipient
-            check(recipient.state, settlement.state)
-            kept = self.recipients.get(recipient.number)
-            if kept is None or not kept.is_leased or kept.queued.epoch != recipient.epoch:
-                log.warning("recipient %d was settled too late", recipient.number)
+            check(settlement.recipient.state, settlement.state)
+        lost = {id(each.report) for each in settlements if each.report and not self._holds(each)}
+        for settlement in settlements:
+            if not self._holds(settlement) or id(settlement.report) in lost:
+                log.warning("recipient %d was settled too late", settlement.recipient.number)
                 continue
-            self._settle(kept, settlement)
+            self._settle(self.recipients[settlement.recipient.number], settlement)
+
+    def _holds(self, settlement: Settlement) -> bool:
+        """Tell whether the lease of a settlement still stands."""
+        kept = self.recipients.get(settlement.recipient.number)
+        epoch = settlement.recipient.epoch
+        return kept is not None and kept.is_leased and kept.queued.epoch == epoch
 
     async def flush(self) -> None:
         """Nothing waits here."""
@@ -167,7 +173,7 @@ class MemoryStore:
         kept.due_at = settlement.due_at
         kept.is_leased = False
         kept.settlements += (settlement,)
-        if settlement.report is not None:
+        if settlement.report is not None and settlement.report.id not in self.submissions:
             report = Kept(submission=settlement.report, findings=None, refusal=None)
             self._keep(report, State.QUEUED)
         self._news.set()

@@ -9,7 +9,7 @@ from msa.message.summary import summarise
 from sandbox_mta.events.event import EventType, Route, StatusEvent, dumps, event_id, type_of
 from sandbox_mta.events.outbox import Channel
 from sandbox_mta.mta.ports import Attempt
-from sandbox_mta.store.settlement_rows import Settled
+from sandbox_mta.store.settlement_rows import Settled, SettledRecipient
 from sandbox_mta.store.statements import Insert, Row, Statement, Steps, marks
 from sandbox_mta.store.submission_rows import Intake, Stored, clean, recipient_number
 from sandbox_mta.store.times import to_datetime, to_microseconds
@@ -35,10 +35,10 @@ def tell_settled(
     settled = [
         (item, outcome)
         for item, outcome in zip(items, outcomes, strict=True)
-        if outcome is not False and item.settlement.recipient.kind is Kind.MAIL
+        if outcome is not False and item.first.settlement.recipient.kind is Kind.MAIL
     ]
     if settled:
-        numbers = {item.number >> POSITION_BITS for item, _ in settled}
+        numbers = {item.first.number >> POSITION_BITS for item, _ in settled}
         heads = yield from _heads(sorted(numbers))
         yield from _insert(channels, _of_settlements(settled, heads))
 
@@ -83,28 +83,34 @@ def _of_settlements(
     settled: Iterable[tuple[Settled, Stored | bool]], heads: Mapping[int, _Head]
 ) -> Iterator[tuple[int, StatusEvent]]:
     for item, outcome in settled:
-        number = item.number >> POSITION_BITS
-        type = type_of(item.settlement.state)
+        number = item.first.number >> POSITION_BITS
         head = heads.get(number)
-        if type is None or head is None:  # a message may be deleted while it is delivered
+        if head is None:  # a message may be deleted while it is delivered
             continue
-        event = _of_settlement(item, type, head)
-        yield number, event
-        if isinstance(outcome, Stored):
-            id = event_id(event.submission_id, event.position, EventType.REPORTED, item.epoch)
-            yield number, replace(event, id=id, type=EventType.REPORTED, report_id=outcome.id)
+        for one in item.recipients:
+            type = type_of(one.settlement.state)
+            if type is None:
+                continue
+            event = _of_settlement(one, type, head)
+            yield number, event
+            if isinstance(outcome, Stored):
+                id = event_id(event.submission_id, event.position, EventType.REPORTED, one.epoch)
+                yield (
+                    number,
+                    replace(event, id=id, type=EventType.REPORTED, report_id=outcome.id),
+                )
 
 
-def _of_settlement(item: Settled, type: EventType, head: _Head) -> StatusEvent:
-    settlement = item.settlement
+def _of_settlement(one: SettledRecipient, type: EventType, head: _Head) -> StatusEvent:
+    settlement = one.settlement
     recipient = settlement.recipient
-    position = item.number - recipient_number(item.number >> POSITION_BITS, 0)
+    position = one.number - recipient_number(one.number >> POSITION_BITS, 0)
     last = settlement.attempts[-1] if settlement.attempts else None
     return StatusEvent(
-        id=event_id(recipient.submission_id, position, type, item.epoch),
+        id=event_id(recipient.submission_id, position, type, one.epoch),
         type=type,
-        at=to_datetime(item.at),
-        recorded_at=to_datetime(item.recorded_at),
+        at=to_datetime(one.at),
+        recorded_at=to_datetime(one.recorded_at),
         submission_id=recipient.submission_id,
         reverse_path=recipient.reverse_path,
         forward_paths=(recipient.recipient.forward_path,),

@@ -34,11 +34,11 @@ _STATUS = "INSERT INTO statuses (recipient, n, state, attempt, at, recorded_at)"
 
 
 class LeaseLost(Exception):
-    """One settlement of several comes too late; each must be tried alone."""
+    """One settlement of several comes too late; each item must be tried alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class SettledRecipient:
     """A settlement, ready to be written."""
 
     number: int
@@ -47,17 +47,39 @@ class Settled:
     row: Row  # the values of _COLUMNS, then number and epoch
     attempts: tuple[Row, ...]
     status: Row
-    report: Intake | None
     settlement: Settlement  # what it was made of, for those who are told
     at: int  # microseconds of the clock
     recorded_at: int  # microseconds of real time
 
 
-def settled(settlement: Settlement, now: int, intake: Callable[[Submission], Intake]) -> Settled:
-    """Make the rows of a settlement at a time of the clock; `intake` prepares its report.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """A settlement, or several that share a report; they are written together or not at all."""
 
-    Raises `IllegalTransition` when its state can't follow on the one before.
+    recipients: tuple[SettledRecipient, ...]
+    report: Intake | None
+
+    @property
+    def first(self) -> SettledRecipient:
+        return self.recipients[0]
+
+
+def settled(
+    settlements: Sequence[Settlement], now: int, intake: Callable[[Submission], Intake]
+) -> Settled:
+    """Make the rows of settlements at a time of the clock; `intake` prepares their report.
+
+    There are several only when they share it. Raises `IllegalTransition` when the state of one
+    can't follow on the one before.
     """
+    report = settlements[0].report
+    return Settled(
+        recipients=tuple(_recipient(each, now) for each in settlements),
+        report=None if report is None else intake(report),
+    )
+
+
+def _recipient(settlement: Settlement, now: int) -> SettledRecipient:
     recipient, reply = settlement.recipient, settlement.reply
     check(recipient.state, settlement.state)
     last = settlement.attempts[-1] if settlement.attempts else None
@@ -65,7 +87,7 @@ def settled(settlement: Settlement, now: int, intake: Callable[[Submission], Int
     attempts = recipient.attempts if last is None else last.n
     due_at = None if settlement.due_at is None else to_microseconds(settlement.due_at)
     recorded_at = time.time_ns() // 1000
-    return Settled(
+    return SettledRecipient(
         number=recipient.number,
         epoch=recipient.epoch,
         due_at=due_at,
@@ -91,7 +113,6 @@ def settled(settlement: Settlement, now: int, intake: Callable[[Submission], Int
             at,
             recorded_at,
         ),
-        report=None if settlement.report is None else intake(settlement.report),
         settlement=settlement,
         at=at,
         recorded_at=recorded_at,
@@ -119,25 +140,26 @@ def _attempt(number: int, attempt: Attempt) -> Row:
 def settle(items: Sequence[Settled]) -> Steps[Sequence[Stored | bool]]:
     """Write settlements, and say of each what its report is stored as, or True, or False when lost.
 
-    A single one whose lease was lost writes nothing. Raises `LeaseLost` when that is so of one of
-    several.
+    A single item whose leases were all lost writes nothing. Raises `LeaseLost` when one of several
+    items, or part of an item, lost its lease.
     """
+    each = [recipient for item in items for recipient in item.recipients]
     found = yield Update(
         "recipients",
         _COLUMNS,
         keys=("number", "lease_epoch"),
         where="lease_owner IS NOT NULL",  # or a lease could settle twice
         always="lease_owner = NULL, lease_until = NULL",
-        rows=[item.row for item in items],
+        rows=[recipient.row for recipient in each],
     )
-    if found.count != len(items):
-        if len(items) == 1:
+    if found.count != len(each):
+        if len(items) == 1 and not found.count:
             return [False]
         raise LeaseLost
-    attempts = [row for item in items for row in item.attempts]
+    attempts = [row for recipient in each for row in recipient.attempts]
     if attempts:
         yield Insert(_ATTEMPT, f"({marks(attempts[0])})", attempts)
-    yield Insert(_STATUS, "(?, ?, ?, ?, ?, ?)", [item.status for item in items])
+    yield Insert(_STATUS, "(?, ?, ?, ?, ?, ?)", [recipient.status for recipient in each])
     reports = [item.report for item in items if item.report is not None]
     stored = iter((yield from insert(reports)) if reports else ())
     return [True if item.report is None else next(stored) for item in items]

@@ -194,6 +194,39 @@ async def test_a_report_of_a_lost_lease_is_not_stored(bench: Bench) -> None:
     assert await bench.deliveries.unsettled() == 1
 
 
+async def test_a_report_that_several_share_is_stored_once_with_all_of_them(bench: Bench) -> None:
+    given = submission(recipients=4)
+    report = submission(b"report", kind=Kind.DSN, reverse_path="", parent_id=given.id)
+    await bench.submissions.accept(given)
+    claimed = await bench.deliveries.claim(bench.clock(), 10)
+
+    bounced = [settlement(each, State.BOUNCED, report=report) for each in claimed[:3]]
+    await bench.deliveries.record([*bounced, settlement(claimed[3])])
+    await bench.deliveries.flush()
+
+    states = [each.state for each in (await bench.look(given.id)).recipients]
+    assert states == ["bounced", "bounced", "bounced", "delivered"]
+    [queued] = await bench.deliveries.claim(bench.clock(), 10)
+    assert (queued.submission_id, queued.recipient) == (report.id, report.envelope.recipients[0])
+
+
+async def test_a_report_that_names_one_whose_lease_was_lost_is_not_stored(bench: Bench) -> None:
+    given = submission(recipients=4)
+    report = submission(b"report", kind=Kind.DSN, reverse_path="", parent_id=given.id)
+    await bench.submissions.accept(given)
+    claimed = await bench.deliveries.claim(bench.clock(), 10)
+    await settle(bench.deliveries, claimed[1], state=State.DELIVERED)
+
+    bounced = [settlement(each, State.BOUNCED, report=report) for each in claimed[:3]]
+    await bench.deliveries.record([*bounced, settlement(claimed[3])])
+    await bench.deliveries.flush()
+
+    states = [each.state for each in (await bench.look(given.id)).recipients]
+    assert states == ["queued", "delivered", "queued", "delivered"]
+    assert (await bench.look(report.id)).content is None
+    assert await bench.deliveries.unsettled() == 2  # until their leases end
+
+
 async def test_what_waits_for_its_time_is_told_from_what_is_due(bench: Bench) -> None:
     await bench.submissions.accept(submission())
     [claimed] = await bench.deliveries.claim(bench.clock(), 10)

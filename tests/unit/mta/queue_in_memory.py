@@ -96,7 +96,7 @@ class QueueInMemory:
             assert settlement.due_at is not None
             again = replace(about, state=settlement.state, attempts=about.attempts + 1)
             self._due[about.number] = settlement.due_at, again
-        if settlement.report is not None:
+        if settlement.report is not None and settlement.report not in self.reports:
             self._take(settlement.report)
         self._changed.set()
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from msa.envelope import Envelope, Kind, Recipient
 from msa.lint import lint
 from msa.reply import Reply
-from sandbox_mta.mta import dsn
+from sandbox_mta.mta import dsn, frame
 from sandbox_mta.mta.ports import Settlement
 from sandbox_mta.mta.schedule import POSTFIX, named
 from sandbox_mta.mta.status import State
@@ -39,7 +39,7 @@ ID = "0Kq3v7mXzP1aBcDeFgHiJk"
 
 def composed(settlement: Settlement, original: bytes = ORIGINAL) -> bytes:
     return dsn.compose(
-        settlement, original, report_id=ID, hostname="sandbox.test", now=NOW, until=UNTIL
+        [settlement], original, report_id=ID, hostname="sandbox.test", now=NOW, until=UNTIL
     )
 
 
@@ -163,7 +163,7 @@ def test_an_8bit_original_is_declared_as_such() -> None:
     ("fields", "original"),
     [
         ({"ret": "HDRS"}, ORIGINAL),
-        ({}, ORIGINAL + b"x" * 100 + b"\r\n" * dsn.MAX_QUOTED),
+        ({}, ORIGINAL + b"x" * 100 + b"\r\n" * frame.MAX_QUOTED),
         ({}, ORIGINAL + b"one very long line " * 60),
         ({}, ORIGINAL + b"a bare line feed\n"),
         ({}, ORIGINAL + b"a nul \0\r\n"),
@@ -206,7 +206,7 @@ def test_an_endless_header_is_cut_at_a_line() -> None:
     octets = composed(settled(queued("bounce@sim.test", ret="HDRS")), original)
 
     quoted = quoted_octets(octets)
-    assert dsn.MAX_QUOTED_HEADER - 20 < len(quoted) <= dsn.MAX_QUOTED_HEADER
+    assert frame.MAX_QUOTED_HEADER - 20 < len(quoted) <= frame.MAX_QUOTED_HEADER
     assert quoted.endswith(b"value\r\n")
 
 
@@ -258,6 +258,45 @@ def test_a_server_that_did_not_listen_refused_to_talk() -> None:
     text = " ".join(parts(octets)[0].get_content().split())
     assert "refused to talk to me: 421 4.4.5 Server busy, try again later." in text
     assert "in reply to" not in text
+
+
+def test_a_report_of_several_has_a_block_for_each() -> None:
+    paths = ["bounce@sim.test", "550-5.7.1@sim.test", "x@nxdomain.sim.test"]
+
+    octets = dsn.compose(
+        [settled(queued(path)) for path in paths],
+        ORIGINAL,
+        report_id=ID,
+        hostname="sandbox.test",
+        now=NOW,
+        until=UNTIL,
+    )
+
+    _, *blocks = parts(octets)[1].get_payload()
+    text = parts(octets)[0].get_content()
+    assert [block["Final-Recipient"] for block in blocks] == [f"rfc822; {path}" for path in paths]
+    assert [block["Status"] for block in blocks] == ["5.1.1", "5.7.1", "5.4.4"]
+    assert "to the recipients below" in " ".join(text.split())
+    assert [path for path in paths if f"<{path}>: " in text] == paths
+    assert all_failures(parsed(octets)) == (set(), {path.encode() for path in paths})
+
+
+def test_the_number_of_attempts_is_told_when_it_is_that_of_all() -> None:
+    late = QUEUED_AT + timedelta(days=5)
+    expired = [
+        settled(queued(f"softbounce+{n}@sim.test", attempts=n, state=State.DEFERRED), late)
+        for n in (107, 107, 3)
+    ]
+
+    def told(settlements: list[Settlement]) -> str:
+        octets = dsn.compose(
+            settlements, ORIGINAL, report_id=ID, hostname="sandbox.test", now=late, until=late
+        )
+        return " ".join(parts(octets)[0].get_content().split())
+
+    assert "could not be delivered after 108 attempts to" in told(expired[:2])
+    assert "could not be delivered to" in told(expired)
+    assert "could not be delivered to" in told([expired[0], settled(queued("bounce@sim.test"))])
 
 
 def test_an_expired_message_says_so_and_quotes_the_last_reply() -> None:
@@ -337,7 +376,7 @@ def test_the_report_is_queued_as_a_message_from_nobody_to_the_sender() -> None:
     settlement = settled(queued("bounce@sim.test"))
 
     report = dsn.report(
-        settlement,
+        [settlement],
         ORIGINAL,
         report_id=ID,
         hostname="sandbox.test",

@@ -1,5 +1,6 @@
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -128,6 +129,59 @@ async def test_a_bounce_is_reported_to_the_sender_and_the_report_is_delivered(
     assert queue.history("ada@example.org")[0].state is State.DELIVERED
 
 
+async def test_one_report_names_all_who_met_the_same_end_and_nobody_else(
+    worker: Worker, queue: QueueInMemory
+) -> None:
+    never, success = ("NEVER",), ("SUCCESS", "FAILURE")
+    for number, (path, notify) in enumerate(
+        (
+            ("bounce+1@sim.test", None),
+            ("ok@sim.test", None),
+            ("bounce+2@sim.test", never),
+            ("disabled@sim.test", success),
+            ("ok+told@sim.test", success),
+            ("defer@sim.test", success),
+        ),
+        start=1,
+    ):
+        queue.put(queued(path, number=number, notify=notify))
+    queue.put(queued("bounce+other@sim.test", number=7, submission_id="1" * 22))
+
+    async with worker.paused():
+        await worker.settle_due()
+
+    assert [named(report.content) for report in queue.reports] == [
+        ["bounce+1@sim.test", "disabled@sim.test"],
+        ["ok+told@sim.test"],
+        ["bounce+other@sim.test"],
+    ]
+    assert [report.parent_id for report in queue.reports] == ["0" * 22, "0" * 22, "1" * 22]
+
+
+async def test_each_of_many_recipients_is_reported_once(
+    worker: Worker, queue: QueueInMemory
+) -> None:
+    paths = [f"bounce+{n:03}@sim.test" for n in range(150)]
+    for n in range(40):  # so that the message begins in the middle of a turn
+        queue.put(queued(number=n + 1, submission_id=f"{n:022}"))
+    for n, path in enumerate(paths[:50]):
+        queue.put(queued(path, number=100 + n, submission_id="a" * 22))
+    for n, path in enumerate(paths[50:]):
+        queue.put(queued(path, number=200 + n, submission_id="b" * 22))
+
+    async with worker.paused():
+        await worker.settle_due()
+
+    reports = [named(report.content) for report in queue.reports]
+    assert [path for report in reports for path in report] == paths
+    assert [len(report) for report in reports] == [50, 64, 36]
+
+
+def named(report: bytes) -> list[str]:
+    """Return the recipients that a report names."""
+    return re.findall(r"^Final-Recipient: rfc822; (.*)\r$", report.decode(), re.MULTILINE)
+
+
 async def test_a_report_that_bounces_makes_no_report(worker: Worker, queue: QueueInMemory) -> None:
     queue.put(queued("bounce@sim.test", reverse_path="nouser@sim.test"))
 
@@ -223,7 +277,7 @@ async def test_other_tasks_get_their_turn_while_many_wait(
     worker: Worker, queue: QueueInMemory
 ) -> None:
     for n in range(1, 2001):
-        queue.put(queued(f"user{n}@example.org", number=n))
+        queue.put(queued(f"user{n}@example.org", number=n, submission_id=f"{n:022}"))
     turns: list[int] = []
 
     async def intake() -> None:
