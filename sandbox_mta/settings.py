@@ -563,7 +563,7 @@ def without_secrets(name: str, value: Any) -> Any:
     if name in _HIDING and value is not None:
         return _HIDING[name](value)
     if isinstance(value, tuple):
-        return ",".join(value)
+        return ",".join(map(str, value))
     if name == "topic_defaults":
         return {key: defaults.model_dump(exclude_none=True) for key, defaults in value.items()}
     return value
@@ -576,6 +576,11 @@ def _without_passwords(options: Mapping[str, str]) -> dict[str, str]:
 _HIDING: Mapping[str, Callable[[Any], Any]] = {
     "database": lambda url: re.sub(r"(?<=://)([^/@:]*):.*@", r"\1:***@", url),
     "kafka_options": _without_passwords,
-    "webhook_url": lambda url: re.sub(r"(?<=://)[^/?#]*@", "***@", url),
+    # Some services put a token into the path or the query.
+    "webhook_url": lambda url: re.sub(
+        r"(?<=://)(?:[^/?#]*@)?([^/?#]*)(?:(/).+)?$",
+        lambda m: m[1] + (f"{m[2]}***" if m[2] else ""),
+        url,
+    ),
     "webhook_secret": lambda _: "***",
 }

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from sandbox_mta import settings
-from sandbox_mta.settings import SettingsError, load, unknown_variables
+from sandbox_mta.settings import SettingsError, load, unknown_variables, without_secrets
 
 
 @pytest.fixture(autouse=True)
@@ -110,9 +110,6 @@ def test_a_misspelt_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_webhooks_secrets_are_not_shown() -> None:
-    shown = settings.without_secrets("webhook_url", "https://us:pw@app.test/hook?a=b@c")
-
-    assert shown == "https://***@app.test/hook?a=b@c"
     assert settings.without_secrets("webhook_secret", "whsec_abc") == "***"
     assert settings.without_secrets("webhook_secret", None) is None
 
@@ -145,3 +142,22 @@ def test_a_status_topic_that_can_not_work_is_said_at_start(
 ) -> None:
     with pytest.raises(SettingsError, match=says):
         load({"status_topic": "mail-status", **given})
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://hooks.example/services/T0/secret?token=x", "https://hooks.example/***"),
+        ("https://user:secret@hooks.example:8443/in", "https://hooks.example:8443/***"),
+        ("https://us:pw@app.test/hook?a=b@c", "https://app.test/***"),
+        ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+    ],
+)
+def test_of_a_webhook_only_the_host_is_shown(url: str, shown: str) -> None:
+    assert without_secrets("webhook_url", url) == shown
+
+
+def test_networks_are_shown_as_they_are_written() -> None:
+    loaded, _ = load({"proxy_protocol": "10.0.0.0/8,::1/128"})
+
+    assert without_secrets("proxy_protocol", loaded.proxy_protocol) == "10.0.0.0/8,::1/128"
