@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import partial
 
 from msa.envelope import Kind
+from sandbox_mta.mta.ports import Settlement
 from sandbox_mta.mta.status import State
 from sandbox_mta.store.database import Database
 from sandbox_mta.store.settlement_rows import Settled
@@ -105,23 +106,28 @@ def _count(where: str, values: Row) -> Steps[int]:
 
 
 def _rows(items: Sequence[Settled], outcomes: "Sequence[Stored | bool]") -> Iterator[Row]:
-    for item, outcome in zip(items, outcomes, strict=True):
-        settlement = item.settlement
+    taken = (
+        one
+        for item, outcome in zip(items, outcomes, strict=True)
+        if outcome is not False
+        for one in item.recipients
+    )
+    for one in taken:
+        settlement = one.settlement
         recipient = settlement.recipient
-        reason, reply = _reason(item), clean(str(settlement.reply))
-        if outcome is False or reason is None or recipient.kind is not Kind.MAIL:
+        reason, reply = _reason(settlement), clean(str(settlement.reply))
+        if reason is None or recipient.kind is not Kind.MAIL:
             continue
         yield (
             _key(recipient.recipient.forward_path),
             reason,
             reply if reason == BOUNCE else "",
             recipient.submission_id,
-            item.recorded_at,
+            one.recorded_at,
         )
 
 
-def _reason(item: Settled) -> str | None:
-    settlement = item.settlement
+def _reason(settlement: Settlement) -> str | None:
     if settlement.report is not None and settlement.report.kind is Kind.ARF:
         return COMPLAINT
     reply = settlement.reply
