@@ -294,7 +294,7 @@ class Writer:
             await self._give_up(batch, error)
             return
         try:
-            found = await self._connection.transact(partial(_ask, proof))
+            found = await self._connection.transact(partial(_ask, proof, self._connection.dialect))
         except Unavailable:
             await self._give_up(batch, error)
             return
@@ -332,8 +332,11 @@ def _together(batch: Batch) -> Steps[list[Sequence[Any]]]:
     return outcomes
 
 
-def _ask(proof: Statement) -> Steps[bool]:
-    return bool((yield proof).rows)
+def _ask(proof: Statement, dialect: str) -> Steps[bool]:
+    # The server may still be at the commit whose connection broke. A read that locks waits for
+    # the end of it; SQLite has but one writer.
+    locking = "" if dialect == "sqlite" else " FOR UPDATE"
+    return bool((yield proof._replace(sql=proof.sql + locking)).rows)
 
 
 Command = tuple[Callable[[], Steps[Any]], "asyncio.Future[Any]"]
