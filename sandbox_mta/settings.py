@@ -4,15 +4,12 @@ Only `app.py` and `cli.py` see a `Settings`; everything else takes plain argumen
 """
 
 import difflib
-import json
 import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -32,175 +29,28 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from msa import policy
-from msa.lint import RULES, choice
-from msa.lint.html.support import DEFAULT_CLIENTS, resolve
+from msa.lint.html.support import DEFAULT_CLIENTS
 from msa.lint.options import LintOptions
 from msa.lint.profile import DEFAULT, Profile
-from sandbox_mta.events.formats import FORMATS
-from sandbox_mta.events.webhook import key
-from sandbox_mta.mta import schedule
-from sandbox_mta.mta.clock import parse_duration, parse_mode
-from sandbox_mta.mta.verdicts import DNS_POLICIES
-from sandbox_mta.mta.zone import faults_of
-from sandbox_mta.outbound.posting import Poster
+from sandbox_mta import setting_values
+from sandbox_mta.setting_values import (
+    STAGES,
+    Address,
+    Clients,
+    Faults,
+    Names,
+    Networks,
+    Octets,
+    Rules,
+)
 
 ENV_PREFIX = "SANDBOX_MTA_"
 DEFAULT_FILE = "sandbox-mta.toml"
-_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20}
 SELF_SIGNED = "self-signed"  # in place of a certificate
-STAGES = ("msa", "mta", "bridge", "web")
 
 
 class SettingsError(Exception):
     """The configuration can't be used; the text is one line that says where and why."""
-
-
-def _octets(value: Any) -> Any:
-    """Read `50MB`, `512KiB` or a plain number of octets."""
-    if not isinstance(value, str):
-        return value
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", value)
-    if match is None or match[2].upper() not in _UNITS:
-        raise ValueError(f"{value!r} is no size; write 50MB, 512KiB or a number of octets")
-    return int(float(match[1]) * _UNITS[match[2].upper()])
-
-
-def _names(value: Any) -> Any:
-    """Read a comma-separated list; a TOML array is one already."""
-    if isinstance(value, str):
-        return tuple(name.strip() for name in value.split(",") if name.strip())
-    return value
-
-
-def _address(value: str) -> str:
-    """Check HOST:PORT, with the host optional and an IPv6 host in brackets."""
-    match = re.fullmatch(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]*):(\d{1,5})", value)
-    if match is None or int(match[1]) > 65535:
-        raise ValueError(f"{value!r} is no address; write HOST:PORT, for example 127.0.0.1:1025")
-    return value
-
-
-def _database(value: str) -> str:
-    scheme = urlsplit(value).scheme
-    if scheme not in ("sqlite", "mysql"):
-        raise ValueError("write sqlite:///file.db or mysql://user:password@host:3306/database")
-    return value
-
-
-def _kafka(value: str) -> str:
-    if value in ("off", "embedded") or re.fullmatch(r"embedded:\d{1,5}", value):
-        return value
-    for server in value.split(","):
-        _address(server.strip())
-    return value
-
-
-def _clock(value: str) -> str:
-    parse_mode(value)
-    return value
-
-
-def _schedule(value: str) -> str:
-    schedule.named(value)
-    return value
-
-
-def _retention(value: str) -> str:
-    """Check `all`, a number of messages, or how long they are kept."""
-    if value != "all" and not re.fullmatch(r"[1-9]\d{0,9}", value):
-        try:
-            if not parse_duration(value):
-                raise ValueError
-        except ValueError:
-            raise ValueError(
-                f"{value!r} says not what is kept; write `all`, a number of messages such as "
-                "10000, or an age such as 7d"
-            ) from None
-    return value
-
-
-def _stages(value: tuple[str, ...]) -> tuple[str, ...]:
-    unknown = [name for name in value if name not in STAGES]
-    if unknown or not value:
-        raise ValueError(f"no stage {', '.join(unknown) or 'given'}; there are {', '.join(STAGES)}")
-    return value
-
-
-def _lint_mode(value: str) -> str:
-    if value not in policy.modes():
-        raise ValueError(f"there is no lint mode {value!r}; there are {', '.join(policy.modes())}")
-    return value
-
-
-def _rules(words: tuple[str, ...]) -> tuple[str, ...]:
-    for word in words:
-        choice.named(word, RULES)
-    return words
-
-
-def _clients(words: tuple[str, ...]) -> tuple[str, ...]:
-    resolve(words)
-    return words
-
-
-def _dns(value: str) -> str:
-    """Check that a zone file can be used; loads the DNS library only for one."""
-    if value not in ("off", "live"):
-        from sandbox_mta.mta.lookups import ZoneFileError, read_zone_file
-
-        try:
-            read_zone_file(Path(value))
-        except ZoneFileError as error:
-            raise ValueError(f"{error}; write off, live or the path of a zone file") from None
-    return value
-
-
-def _policy(value: str) -> str:
-    if value not in DNS_POLICIES:
-        raise ValueError(f"there is no policy {value!r}; there are {', '.join(DNS_POLICIES)}")
-    return value
-
-
-def _faults(words: tuple[str, ...]) -> tuple[str, ...]:
-    faults_of(words)
-    return words
-
-
-def _webhook_url(value: str) -> str:
-    Poster(value)
-    return value
-
-
-def _webhook_format(value: str) -> str:
-    if value not in FORMATS:
-        raise ValueError(f"there is no webhook format {value!r}; there are {', '.join(FORMATS)}")
-    return value
-
-
-def _webhook_secret(value: str) -> str:
-    key(value)
-    return value
-
-
-def _json(value: Any) -> Any:
-    """Read a table written as JSON; a TOML table is one already."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        raise ValueError("is not JSON") from None
-
-
-Address = Annotated[str, AfterValidator(_address)]
-Octets = Annotated[int, BeforeValidator(_octets), Field(gt=0)]
-Network = IPv4Network | IPv6Network
-Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_names)]
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
-Rules = Annotated[Names, AfterValidator(_rules)]
-Clients = Annotated[Names, AfterValidator(_clients)]
-Faults = Annotated[Names, AfterValidator(_faults)]
 
 
 class TopicDefaults(BaseModel):
@@ -226,12 +76,12 @@ class Settings(BaseSettings):
         description="host names the web answers to besides loopback's; when `http` is no "
         "loopback address it answers to any name",
     )
-    database: Annotated[str, AfterValidator(_database)] = Field(
+    database: Annotated[str, AfterValidator(setting_values.database)] = Field(
         "sqlite:///sandbox.db",
         description="`sqlite:///FILE` (relative to the data folder) or "
         "`mysql://USER:PASSWORD@HOST:3306/DATABASE`, with `?ssl_ca=FILE` for TLS",
     )
-    kafka: Annotated[str, AfterValidator(_kafka)] = Field(
+    kafka: Annotated[str, AfterValidator(setting_values.kafka)] = Field(
         "embedded",
         description="`embedded` (a development broker on 127.0.0.1:9092), `embedded:PORT`, "
         "`HOST:PORT[,...]` of a real cluster, or `off`",
@@ -240,13 +90,17 @@ class Settings(BaseSettings):
         ("email-events",), description="topics to consume, comma separated; a `^pattern` matches"
     )
     group: str = Field("sandbox-mta", description="Kafka consumer group")
-    kafka_options: Annotated[dict[str, str], NoDecode, BeforeValidator(_json)] = Field(
+    kafka_options: Annotated[
+        dict[str, str], NoDecode, BeforeValidator(setting_values.read_json)
+    ] = Field(
         default_factory=dict,
         description="security of a real cluster: `security_protocol`, `sasl_mechanism`, "
         "`sasl_plain_username`, `sasl_plain_password`, `ssl_cafile` (a table in the file, "
         "JSON elsewhere)",
     )
-    topic_defaults: Annotated[dict[str, TopicDefaults], NoDecode, BeforeValidator(_json)] = Field(
+    topic_defaults: Annotated[
+        dict[str, TopicDefaults], NoDecode, BeforeValidator(setting_values.read_json)
+    ] = Field(
         default_factory=dict,
         description="per topic `default_template` and `default_to` (a table in the file, "
         "JSON elsewhere)",
@@ -262,7 +116,7 @@ class Settings(BaseSettings):
         description="scenario file (TOML): what the simulated mail servers answer; read again when "
         "it changes. Default: everything is delivered but what magic addresses ask for",
     )
-    lint: Annotated[str, AfterValidator(_lint_mode)] = Field(
+    lint: Annotated[str, AfterValidator(setting_values.lint_mode)] = Field(
         "accept",
         description="`accept` reports findings and refuses nothing; `reject` refuses errors "
         "in the SMTP session; `mimic=gmail`, `mimic=outlook` and `mimic=yahoo` refuse what that "
@@ -289,7 +143,7 @@ class Settings(BaseSettings):
         description="mail clients that should show the message, by caniemail's names: a family "
         "such as `gmail`, or one of its clients, `outlook.windows`",
     )
-    lint_dns: Annotated[str, AfterValidator(_dns)] = Field(
+    lint_dns: Annotated[str, AfterValidator(setting_values.lint_dns)] = Field(
         "off",
         description="what tells lint of keys, SPF, DMARC and exchangers: `off`, a zone file "
         "(RFC 1035), or `live`, which asks the name servers of this machine",
@@ -304,10 +158,10 @@ class Settings(BaseSettings):
         description="networks that link checks may reach though they are private, for example "
         "`10.0.0.0/8,127.0.0.1/32`",
     )
-    clock: Annotated[str, AfterValidator(_clock)] = Field(
+    clock: Annotated[str, AfterValidator(setting_values.clock)] = Field(
         "real", description="clock of retries: `real`, a rate such as `60x`, or `manual`"
     )
-    schedule: Annotated[str, AfterValidator(_schedule)] = Field(
+    schedule: Annotated[str, AfterValidator(setting_values.schedule)] = Field(
         "postfix",
         description="when deferred mail is tried again: as `postfix`, `exim`, `sendmail`, "
         "`opensmtpd`, `exchange`, `mailgun`, `mox`, `kumomta`, `haraka`, `chasquid` or `stalwart` "
@@ -324,7 +178,7 @@ class Settings(BaseSettings):
         "there is no such domain, `lookup` asks the name servers of this machine (nothing is sent "
         "there, the domains leave this machine)",
     )
-    dns_policy: Annotated[str, AfterValidator(_policy)] = Field(
+    dns_policy: Annotated[str, AfterValidator(setting_values.dns_policy)] = Field(
         "postfix",
         description="what is made of DNS that gives no route: as `postfix`, `haraka`, "
         "`opensmtpd` or `kumomta` do",
@@ -340,17 +194,17 @@ class Settings(BaseSettings):
         description="Kafka topic that is told what becomes of messages: CloudEvents in binary "
         "mode, with the message's id as key; default: none",
     )
-    webhook_url: Annotated[str, AfterValidator(_webhook_url)] | None = Field(
+    webhook_url: Annotated[str, AfterValidator(setting_values.webhook_url)] | None = Field(
         None,
         description="http or https URL that is told what becomes of messages; a user and password "
         "in it are sent as basic authentication",
     )
-    webhook_format: Annotated[str, AfterValidator(_webhook_format)] = Field(
+    webhook_format: Annotated[str, AfterValidator(setting_values.webhook_format)] = Field(
         "cloudevents",
         description="shape of what is told: `cloudevents`, or that of a provider: `ses-sns`, "
         "`sendgrid`, `mailgun`, `postmark`, `resend`",
     )
-    webhook_secret: Annotated[str, AfterValidator(_webhook_secret)] | None = Field(
+    webhook_secret: Annotated[str, AfterValidator(setting_values.webhook_secret)] | None = Field(
         None,
         description="signs what is told (HMAC-SHA256, standardwebhooks.com); `whsec_` and base64, "
         "or any text",
@@ -384,7 +238,7 @@ class Settings(BaseSettings):
         description="networks whose connections to `smtp` begin with a PROXY header (version 1 or "
         "2), for example `10.0.0.0/8`; the client's address is taken from it",
     )
-    retention: Annotated[str, AfterValidator(_retention)] = Field(
+    retention: Annotated[str, AfterValidator(setting_values.retention)] = Field(
         "all",
         description="messages that are kept: `all`, the newest so many (`10000`), or those younger "
         "than an age (`7d`); what is still to be delivered always stays",
@@ -411,7 +265,7 @@ class Settings(BaseSettings):
     log: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least severe log record to show; `info` has a line a message"
     )
-    stages: Annotated[Names, AfterValidator(_stages)] = Field(
+    stages: Annotated[Names, AfterValidator(setting_values.stages)] = Field(
         STAGES, description="stages this process runs: `msa,mta,bridge,web`"
     )
 
