@@ -62,7 +62,7 @@ class FakeDatabase:
                 return words, stop.value
             assert isinstance(step, Statement)
             word = str(step.values[0])
-            if step.sql == "ask":
+            if step.sql == "ask FOR UPDATE":  # it waits for a commit under way
                 result = Result([(1,)] if word in self.words else [])
                 continue
             if word in self.poison:
