@@ -42,7 +42,7 @@ if [[ -n $quick ]]; then
     unset TEST_MARIADB_URL TEST_MYSQL_URL TEST_KAFKA KAFKA_LIBS
     export TEST_MARIADB_URL_WHY='--quick' TEST_MYSQL_URL_WHY='--quick' TEST_KAFKA_WHY='--quick'
     exec "${pytest[@]}" \
-        --ignore=tests/integration --ignore=tests/end_to_end \
+        --ignore=tests/integration --ignore=tests/end_to_end --ignore=tests/fuzz \
         -m 'not (mariadb or mysql or kafka or clients or browser or slow)' "${arguments[@]}"
 fi
 # A test goes without the fuzzer where it can't be installed.
