@@ -3,7 +3,7 @@
 #
 # usage: devops_scripts/test.sh [--quick] [ARGUMENT OF PYTEST...]
 #
-#   --quick   only what needs no server, no browser and little time: under a minute
+#   --quick   only what needs no server, no browser and little time: about a minute
 #
 # Paths among the arguments are relative to the project. Exit status and last lines are pytest's.
 #

@@ -243,7 +243,7 @@ def recognised() -> frozenset[str]:
     tables: Iterable[Mapping[object, str]] = (
         *(PROPERTIES, KEYWORDS, ANYWHERE, FUNCTIONS, UNITS, AT_RULES, MEDIA, PSEUDO_CLASSES),
         *(PSEUDO_ELEMENTS, COMBINATORS, TAGS, ATTRIBUTES, INPUTS, BUTTONS, IMAGES),
-    )  # type: ignore[assignment]
+    )  # type: ignore[assignment] # mypy knows no common key of the tables
     return frozenset(slug for table in tables for slug in table.values()) | IN_CODE
 
 
